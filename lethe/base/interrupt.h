@@ -1,0 +1,11 @@
+// Ctrl-C (SIGINT) and SIGTERM as a flag that long work looks at between steps; a second one ends the program at once.
+#pragma once
+
+namespace lethe {
+
+void catch_interrupts();   // install the handlers; called by main() once
+bool interrupted();        // true since the first signal
+void raise_interrupt();    // what the handler does, for tests
+void clear_interrupt();    // for tests
+
+}  // namespace lethe

@@ -1,0 +1,46 @@
+#include "lethe/base/random.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+using lethe::Random;
+
+TEST_CASE("a stream is a function of seed, name and index") {
+  CHECK(Random(1, "a", 2).next() == Random(1, "a", 2).next());
+  std::set<uint64_t> first;
+  for (uint64_t seed : {0, 1})
+    for (const char* name : {"a", "b"})
+      for (uint64_t index : {0, 1}) first.insert(Random(seed, name, index).next());
+  CHECK(first.size() == 8);
+}
+
+TEST_CASE("moments of uniform, below and normal") {
+  Random random(7, "moments");
+  double u = 0, b = 0, n = 0, n2 = 0;
+  const int count = 200000;
+  for (int i = 0; i < count; ++i) {
+    u += random.uniform();
+    b += static_cast<double>(random.below(10));
+    const double x = random.normal();
+    n += x;
+    n2 += x * x;
+  }
+  CHECK(std::abs(u / count - 0.5) < 0.005);
+  CHECK(std::abs(b / count - 4.5) < 0.05);
+  CHECK(std::abs(n / count) < 0.01);
+  CHECK(std::abs(n2 / count - 1) < 0.02);
+}
+
+TEST_CASE("shuffle keeps every element") {
+  std::vector<int> v(100);
+  std::iota(v.begin(), v.end(), 0);
+  std::vector<int> w = v;
+  Random(3, "shuffle").shuffle(w);
+  CHECK(w != v);
+  std::sort(w.begin(), w.end());
+  CHECK(w == v);
+}
