@@ -1,5 +1,5 @@
-// The one exception type and how it is thrown. A message says what was being done, what is wrong (the value and what was
-// expected) and, where it helps, the likely cause; main() catches once and turns the type into the exit status.
+// The one exception type and how it is thrown. A message says what was being done, what is wrong (the value and what
+// was expected) and, where it helps, the likely cause; main() catches once and turns the type into the exit status.
 #pragma once
 #include <fmt/core.h>
 

@@ -22,7 +22,10 @@ TEST_CASE("write_file, read_file and MappedFile agree") {
 TEST_CASE("an AtomicFile that is not committed leaves the old file and nothing beside it") {
   TempDir dir;
   write_file(dir / "a", "old");
-  { AtomicFile file(dir / "a"); file.write("new"); }
+  {
+    AtomicFile file(dir / "a");
+    file.write("new");
+  }
   CHECK(read_file(dir / "a") == "old");
   CHECK(!fs::exists(dir / "a.part"));
 }
@@ -38,6 +41,7 @@ TEST_CASE("lines with either ending, the last without one") {
   TempDir dir;
   write_file(dir / "l", "a\r\n\nb");
   std::string seen;
-  for_each_line(dir / "l", [&](int64_t n, std::string_view s) { seen += std::to_string(n) + "=" + std::string(s) + ";"; });
+  for_each_line(dir / "l",
+                [&](int64_t n, std::string_view s) { seen += std::to_string(n) + "=" + std::string(s) + ";"; });
   CHECK(seen == "1=a;2=;3=b;");
 }

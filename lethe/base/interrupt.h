@@ -3,9 +3,9 @@
 
 namespace lethe {
 
-void catch_interrupts();   // install the handlers; called by main() once
-bool interrupted();        // true since the first signal
-void raise_interrupt();    // what the handler does, for tests
-void clear_interrupt();    // for tests
+void catch_interrupts();  // install the handlers; called by main() once
+bool interrupted();       // true since the first signal
+void raise_interrupt();   // what the handler does, for tests
+void clear_interrupt();   // for tests
 
 }  // namespace lethe

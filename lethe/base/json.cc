@@ -58,7 +58,8 @@ Json parse_json(std::string_view text, const std::string& where) {
   } catch (const Json::parse_error& e) {
     const size_t at = std::min<size_t>(e.byte, text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
-    std::string reason = e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..."
+    std::string reason =
+        e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..."
     if (const size_t colon = reason.find(": "); colon != std::string::npos) reason = reason.substr(colon + 2);
     fail("{}: not valid JSON at line {} (byte {} of {}): {}", where, line, e.byte, text.size(), reason);
   }

@@ -1,5 +1,6 @@
-// JSON text: parsing with errors that name the file and the place, and fields with errors that name the field, its value and
-// what was expected. Results are written as OrderedJson, so that fields stand in the order in which they were added.
+// JSON text: parsing with errors that name the file and the place, and fields with errors that name the field, its
+// value and what was expected. Results are written as OrderedJson, so that fields stand in the order in which they were
+// added.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -17,7 +18,8 @@ using OrderedJson = nlohmann::ordered_json;
 Json parse_json(std::string_view text, const std::string& where);
 Json read_json(const fs::path& path);
 
-// Typed access to the field `key` of an object; `where` begins the error message. Numbers must be finite; integers exact.
+// Typed access to the field `key` of an object; `where` begins the error message. Numbers must be finite; integers
+// exact.
 const Json& json_field(const Json& object, const char* key, const std::string& where);
 std::string json_string(const Json& object, const char* key, const std::string& where);
 int64_t json_int(const Json& object, const char* key, const std::string& where);

@@ -7,7 +7,8 @@
 using namespace lethe;
 
 TEST_CASE("errors say file, line, field, value and what was expected") {
-  CHECK_THROWS_WITH_AS(parse_json("{\"a\":\n1", "f.json"), doctest::Contains("f.json: not valid JSON at line 2"), Error);
+  CHECK_THROWS_WITH_AS(parse_json("{\"a\":\n1", "f.json"), doctest::Contains("f.json: not valid JSON at line 2"),
+                       Error);
   CHECK_THROWS_WITH_AS(parse_json(" \n", "f.json"), doctest::Contains("f.json: empty"), Error);
   const Json j = parse_json(R"({"s":"x","i":3,"f":2.5,"b":true,"n":null})", "f.json");
   CHECK(json_string(j, "s", "f") == "x");

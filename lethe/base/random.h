@@ -1,6 +1,6 @@
-// Seeded random streams: the same numbers on every machine. A stream is named by (seed, name, index), so nothing that is drawn
-// depends on what was drawn before elsewhere, and a resumed run needs no saved generator state.
-// Generator: xoshiro256** (Blackman and Vigna, 2018), seeded through splitmix64.
+// Seeded random streams: the same numbers on every machine. A stream is named by (seed, name, index), so nothing that
+// is drawn depends on what was drawn before elsewhere, and a resumed run needs no saved generator state. Generator:
+// xoshiro256** (Blackman and Vigna, 2018), seeded through splitmix64.
 #pragma once
 #include <cstddef>
 #include <cstdint>
