@@ -1,0 +1,43 @@
+// LoRA adapters: W' = W + (alpha / rank) * B A for each target (Hu et al. 2021), kept as PEFT keeps them on disk
+// (adapter_config.json, adapter_model.safetensors). An embedding's adapter lies as PEFT's lora_embedding_A [R, V],
+// lora_embedding_B [D, R].
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lethe/base/file.h"
+#include "lethe/model/config.h"
+
+namespace lethe::model {
+
+struct LoraWeights {
+  std::string module;  // canonical, without ".weight": "model.layers.0.self_attn.q_proj"
+  bool embedding = false;
+  int64_t in = 0, out = 0, rank = 0;  // of an embedding: in = V, out = D
+  std::vector<float> a;               // [rank, in]
+  std::vector<float> b;               // [out, rank]
+};
+
+struct Adapter {
+  int64_t rank = 8;
+  double alpha = 16;
+  double dropout = 0;
+  bool rank_stabilised = false;             // use_rslora: scale alpha / sqrt(rank)
+  std::vector<std::string> target_modules;  // the last parts of the module names: "q_proj", "v_proj"
+  std::string base_model;                   // base_model_name_or_path
+  std::vector<LoraWeights> weights;
+  double scale() const;  // alpha / rank
+};
+
+bool is_adapter(const fs::path& directory);
+// Checks every shape against the base model. Unsupported kinds (DoRA, bias, modules_to_save, other peft_type) are
+// errors that say so.
+Adapter read_adapter(const fs::path& directory, const ModelConfig& base);
+// fan_in_fan_out is written for families whose weights lie [in, out]. Overwrites nothing unless told.
+void write_adapter(const fs::path& directory, const Adapter& adapter, const ModelConfig& base, bool overwrite = false);
+
+// w += factor * scale * B A, in fp32; w as it lies in the file: [out, in], or [in, out] where in_out; of an embedding
+// [V, D].
+void add_product(const LoraWeights& lora, double factor, bool in_out, float* w);
+
+}  // namespace lethe::model

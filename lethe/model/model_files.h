@@ -1,0 +1,76 @@
+// A MODEL on disk, opened: a Hugging Face directory (config.json, model.safetensors or its shards) or a GGUF file.
+// Tensors go by their canonical Hugging Face names whatever the file calls them; GGUF's are renamed, and its
+// interleaved rotary rows put back in place. Opening checks everything that can be checked without reading weights:
+// headers, sizes, offsets, shards, dtypes, and every shape against config.json. Errors name the file, the tensor, what
+// was found and what was expected.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lethe/base/json.h"
+#include "lethe/model/config.h"
+#include "lethe/tensor/tensor.h"
+
+namespace lethe::model {
+
+struct StoredTensor {
+  std::string name;         // canonical
+  std::string stored_name;  // as in the file
+  std::string dtype;        // "F32", "F16", "BF16", or GGUF's "Q4_1", ...
+  std::vector<int64_t> shape;
+  int64_t size() const;            // elements
+  int file = 0;                    // shard
+  uint64_t offset = 0, bytes = 0;  // in that file
+};
+
+class ModelFiles {
+ public:
+  static ModelFiles open(const fs::path& model);
+  ModelFiles(ModelFiles&&) noexcept;
+  ModelFiles& operator=(ModelFiles&&) noexcept;
+  ~ModelFiles();
+
+  const fs::path& path() const;
+  bool is_gguf() const;
+  const Json& config_json() const;  // GGUF: made from its metadata
+  const ModelConfig& config() const;
+  const std::vector<StoredTensor>& tensors() const;  // in file order
+  const StoredTensor* find(const std::string& name) const;
+
+  // The values, exactly (dequantised), as fp32, or rounded once to bf16. `out` holds size() elements.
+  void read(const StoredTensor& tensor, float* out) const;
+  void read_bf16(const StoredTensor& tensor, uint16_t* out) const;
+  // The bytes as stored, mapped.
+  std::span<const std::byte> bytes(const StoredTensor& tensor) const;
+
+  // tokenizer.json, tokenizer_config.json (null when there is none); GGUF: made from its metadata.
+  Json tokenizer_json() const;
+  Json tokenizer_config() const;
+
+ private:
+  struct Impl;
+  ModelFiles();
+  std::unique_ptr<Impl> impl_;
+};
+
+// Fills `out` (size() elements) with the new values of a tensor and returns true, or returns false: unchanged, its
+// bytes are copied.
+using NewValues = std::function<bool(const StoredTensor& tensor, float* out)>;
+
+struct WriteModelOptions {
+  std::string dtype;       // "": the source's own (quantised GGUF tensors become BF16)
+  bool untie = false;      // also write the head as a tensor of its own and say so in config.json
+  bool overwrite = false;  // replace the model files of an existing directory; otherwise they must not be there
+};
+
+// Writes a Hugging Face directory beside the source's look: same tensors, dtypes and shards, tokenizer and other small
+// files carried over. Streams tensor by tensor (memory: a few tensors), rounds fp32 values once, ends with the renames,
+// config.json last: a directory is never half a model.
+void write_model(const ModelFiles& source, const fs::path& out, const NewValues& values,
+                 const WriteModelOptions& options = {});
+
+}  // namespace lethe::model
