@@ -47,21 +47,20 @@ struct Tensor {
 };
 
 // Owned memory, aligned to 64 bytes (large ones to 2 MiB, with huge pages asked for), zeroed.
+struct UnmapMemory {
+  size_t bytes = 0;  // as asked for
+  void operator()(std::byte* p) const;
+};
 class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(size_t bytes);
   std::byte* data() const { return data_.get(); }
-  size_t size() const { return size_; }
-  explicit operator bool() const { return size_ > 0; }
+  size_t size() const { return data_ ? data_.get_deleter().bytes : 0; }
+  explicit operator bool() const { return data_ != nullptr; }
 
  private:
-  struct Unmap {
-    size_t bytes = 0;
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte, Unmap> data_;
-  size_t size_ = 0;
+  std::unique_ptr<std::byte, UnmapMemory> data_;
 };
 
 // One Buffer cut into tensors that live as long as a batch shape: take() while planning; no allocation in the loop.
