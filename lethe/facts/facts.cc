@@ -1,0 +1,35 @@
+#include "lethe/facts/facts.h"
+
+#include <algorithm>
+
+#include "lethe/base/error.h"
+#include "lethe/facts/formats.h"
+#include "lethe/facts/records.h"
+
+namespace lethe::facts {
+
+std::vector<Fact> read_facts(const FactsFile& file) {
+  const bool pair = !file.old_file.empty() && !file.new_file.empty();
+  if (file.old_file.empty() != file.new_file.empty())
+    fail_usage("--old-file and --new-file are a pair: {} is missing",
+               file.old_file.empty() ? "--old-file" : "--new-file");
+  if (pair && !file.path.empty())
+    fail_usage("give either a file of facts ({}) or --old-file and --new-file, not both", file.path.string());
+  if (!pair && file.path.empty()) fail_usage("no facts: give a file, or a pair with --old-file and --new-file");
+  if (file.limit < 0) fail_usage("--limit is {}, expected 1 or more", file.limit);
+
+  std::vector<Fact> facts;
+  if (!pair) {
+    for (const Record& record : read_records(file.path, file.limit)) facts.push_back(to_fact(record));
+    return facts;
+  }
+  const std::vector<Record> olds = read_records(file.old_file, file.limit);
+  const std::vector<Record> news = read_records(file.new_file, file.limit);
+  const size_t both = std::min(olds.size(), news.size());
+  for (size_t i = 0; i < both; ++i) facts.push_back(to_fact(olds[i], news[i]));
+  check(olds.size() == news.size(), "{} has {} records and {} has {}: index {} has no partner", file.old_file.string(),
+        olds.size(), file.new_file.string(), news.size(), both);
+  return facts;
+}
+
+}  // namespace lethe::facts

@@ -1,0 +1,171 @@
+#include "lethe/facts/records.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "lethe/base/error.h"
+#include "lethe/facts/csv.h"
+
+namespace lethe::facts {
+namespace {
+
+constexpr size_t kMaxDepth = 64;
+constexpr std::string_view kBlank = " \t\r\n";
+
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);
+}
+
+// What the parser lets pass and a person never means: keys that stand twice (the last would win) and endless nesting.
+class Strictness : public nlohmann::json_sax<Json> {
+ public:
+  explicit Strictness(const std::string& where) : where_(where) {}
+
+  bool key(std::string& name) override {
+    check(keys_.back().insert(name).second, "{}: the field \"{}\" stands twice in one object", where_, name);
+    return true;
+  }
+  bool start_object(size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool start_array(size_t) override { return enter(); }
+  bool end_array() override { return leave(); }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(Json::binary_t&) override { return true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  bool enter() {
+    check(keys_.size() < kMaxDepth, "{}: lists and objects are nested deeper than {}", where_, kMaxDepth);
+    keys_.emplace_back();
+    return true;
+  }
+  bool leave() {
+    keys_.pop_back();
+    return true;
+  }
+
+  const std::string& where_;
+  std::vector<std::set<std::string>> keys_;
+};
+
+Json parse_strictly(std::string_view text, const std::string& where) {
+  Strictness strictness(where);
+  Json::sax_parse(text, &strictness);  // broken JSON: parse_json says where
+  return parse_json(text, where);
+}
+
+std::string place(const fs::path& path, int64_t index, int64_t line = 0) {
+  return line > 0 ? fmt::format("{}, index {} (line {})", path.string(), index, line)
+                  : fmt::format("{}, index {}", path.string(), index);
+}
+
+void add(std::vector<Record>& records, std::string where, Json fields) {
+  check(fields.is_object(), "{}: found {} {}, expected an object with the fields of a fact", where,
+        fields.is_array() || fields.is_object() ? "an" : "a", fields.type_name());
+  records.push_back({std::ssize(records), std::move(where), std::move(fields)});
+}
+
+bool full(const std::vector<Record>& records, int64_t limit) { return limit > 0 && std::ssize(records) >= limit; }
+
+std::vector<Record> from_json(const fs::path& path, std::string_view text, int64_t limit) {
+  Json json = parse_strictly(text, path.string());
+  std::vector<Record> records;
+  if (json.is_object()) {
+    add(records, place(path, 0), std::move(json));
+    return records;
+  }
+  check(json.is_array() && !json.empty(), "{}: an empty list, expected facts", path.string());
+  for (Json& fields : json) {
+    if (full(records, limit)) break;
+    add(records, place(path, std::ssize(records)), std::move(fields));
+  }
+  return records;
+}
+
+std::vector<Record> from_json_lines(const fs::path& path, std::string_view text, int64_t limit) {
+  std::vector<Record> records;
+  for (int64_t line = 1; !text.empty() && !full(records, limit); ++line) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view current = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (current.empty()) continue;
+    std::string where = place(path, std::ssize(records), line);
+    Json fields = parse_strictly(current, where);
+    add(records, std::move(where), std::move(fields));
+  }
+  return records;
+}
+
+std::string printable(std::string_view text) { return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace); }
+
+bool is_utf8(const Json& fields) {
+  try {
+    fields.dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_t limit) {
+  static const std::set<std::string> kLists = {"rephrase", "rephrase_prompt", "ground_truth", "locality",
+                                               "portability"};
+  const std::string_view header = trimmed(text).substr(0, trimmed(text).find('\n'));
+  check(std::ranges::any_of(parse_csv(header, path.string()).columns,
+                            [](const std::string& column) { return column == "prompt" || column == "src"; }),
+        "{}: neither JSON (a list, lines or one object) nor CSV whose header names a column \"prompt\" or \"src\"; it "
+        "begins "
+        "with {}",
+        path.string(), printable(header.substr(0, 40)));
+  Csv csv = parse_csv(text, path.string(), limit);
+  check(!csv.rows.empty(), "{}: a header line and nothing else, expected facts", path.string());
+  std::vector<Record> records;
+  for (CsvRow& row : csv.rows) {
+    std::string where = place(path, std::ssize(records), row.line);
+    Json fields = Json::object();
+    for (size_t i = 0; i < row.cells.size(); ++i) {
+      std::string& cell = row.cells[i];
+      const std::string& column = csv.columns[i];
+      if (cell.empty() || column.empty()) continue;
+      const bool is_json = kLists.contains(column) && (cell[0] == '[' || cell[0] == '{');
+      fields[column] = is_json ? parse_strictly(cell, where + ", column " + column) : Json(std::move(cell));
+    }
+    check(is_utf8(fields), "{}: the text is not UTF-8", where);
+    add(records, std::move(where), std::move(fields));
+  }
+  return records;
+}
+
+// Lines of JSON, not one object over several lines (whose second line cannot begin with a brace), also where a line is
+// broken.
+bool is_json_lines(std::string_view text) {
+  const size_t end = text.find('\n');
+  if (end == std::string_view::npos) return true;
+  if (Json::accept(text)) return false;
+  return trimmed(text.substr(0, end)).ends_with('}') || trimmed(text.substr(end)).starts_with('{');
+}
+
+}  // namespace
+
+std::vector<Record> read_records(const fs::path& path, int64_t limit) {
+  const std::string bytes = read_file(path);
+  std::string_view text = bytes;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const size_t begin = text.find_first_not_of(kBlank);
+  check(begin != std::string_view::npos, "{}: empty, expected facts", path.string());
+  if (text[begin] == '[') return from_json(path, text, limit);
+  if (text[begin] != '{') return from_csv(path, text, limit);
+  return is_json_lines(trimmed(text)) ? from_json_lines(path, text, limit) : from_json(path, text, limit);
+}
+
+}  // namespace lethe::facts
