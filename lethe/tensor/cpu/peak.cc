@@ -1,0 +1,68 @@
+// What this processor can do at most, measured: the figure that all others are shares of.
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+#include "lethe/tensor/ops.h"
+#include "lethe/tensor/parallel.h"
+
+namespace lethe::tensor {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+// The shortest of the runs of `body` within `seconds`; the first, which warms up, is not counted.
+template <typename Body>
+double shortest_run(double seconds, const Body& body) {
+  body();
+  double best = 1e30;
+  const auto begin = Clock::now();
+  do {
+    const auto start = Clock::now();
+    body();
+    best = std::min(best, seconds_since(start));
+  } while (seconds_since(begin) < seconds);
+  return best;
+}
+
+}  // namespace
+
+bool has_fast_bf16() {
+  // oneDNN's instruction sets are sets of bits: AMX holds AVX512-BF16. It also knows what the system allows.
+  const int isa = static_cast<int>(dnnl::get_effective_cpu_isa());
+  const int bf16 = static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
+  return (isa & bf16) == bf16;
+}
+
+double measure_peak_flops(DType dtype) {
+  double best = 0;
+  for (const int64_t n : {1024, 2048}) {
+    Buffer a(static_cast<size_t>(n * n) * size_of(dtype)), b(static_cast<size_t>(n * n) * size_of(dtype)),
+        c(static_cast<size_t>(n * n) * size_of(dtype));
+    const Tensor ta(a.data(), dtype, n, n), tb(b.data(), dtype, n, n), tc(c.data(), dtype, n, n);
+    const double seconds = shortest_run(0.1, [&] { matmul(ta, tb, tc); });
+    best = std::max(best, 2.0 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n) / seconds);
+  }
+  return best;
+}
+
+double measure_peak_bandwidth() {
+  constexpr size_t kBytes = size_t{512} << 20;  // past most caches
+  Buffer memory(kBytes);
+  std::fill_n(reinterpret_cast<uint32_t*>(memory.data()), kBytes / 4, 1u);  // else all pages are the one zero page
+  const auto* words = reinterpret_cast<const uint32_t*>(memory.data());
+  std::vector<uint32_t> sums(static_cast<size_t>(num_threads()));  // kept, or nothing need be read
+  const double seconds = shortest_run(0.2, [&] {
+    parallel_for(num_threads(), 1, [&](int64_t begin, int64_t end) {
+      const int64_t part = kBytes / 4 / num_threads();
+      sums[static_cast<size_t>(begin)] = std::accumulate(words + begin * part, words + end * part, 0u);
+    });
+  });
+  return static_cast<double>(kBytes) / seconds;
+}
+
+}  // namespace lethe::tensor
