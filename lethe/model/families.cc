@@ -1,0 +1,207 @@
+#include "lethe/model/families.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "lethe/base/error.h"
+
+namespace lethe::model {
+namespace {
+
+// Llama's rotary settings: `rope_theta` and `rope_scaling` (transformers 4), or both in `rope_parameters` (5).
+RopeConfig read_rope(const Json& config, const std::string& where) {
+  RopeConfig rope;
+  const auto object = [&](const char* key) {
+    const auto it = config.find(key);
+    if (it == config.end() || it->is_null()) return Json::object();
+    check(it->is_object(), "{}: \"{}\" is {}, expected an object", where, key, it->type_name());
+    return *it;
+  };
+  const bool v5 = config.contains("rope_parameters") && !config["rope_parameters"].is_null();
+  const Json scaling = object(v5 ? "rope_parameters" : "rope_scaling");
+  const std::string in = where + ": " + (v5 ? "rope_parameters" : "rope_scaling");
+  rope.theta = json_number(scaling, "rope_theta", in, json_number(config, "rope_theta", where, rope.theta));
+  check(rope.theta > 0, "{}: \"rope_theta\" is {}, expected a positive number", where, rope.theta);
+  for (const Json* place : {&config, &scaling}) {
+    const double share = json_number(*place, "partial_rotary_factor", where, 1);
+    check(share == 1, "{}: \"partial_rotary_factor\" is {}, only 1 is supported in this family", where, share);
+  }
+
+  const std::string type = json_string(scaling, "rope_type", in, json_string(scaling, "type", in, "default"));
+  if (type == "default") return rope;
+  check(type == "linear" || type == "llama3",
+        "{}: the scaling of the positions is \"{}\", supported are default, linear and llama3", in, type);
+  rope.factor = json_number(scaling, "factor", in);
+  check(rope.factor > 0, "{}: \"factor\" is {}, expected a positive number", in, rope.factor);
+  rope.scaling = RopeConfig::Scaling::kLinear;
+  if (type == "linear") return rope;
+  rope.scaling = RopeConfig::Scaling::kLlama3;
+  rope.low_freq_factor = json_number(scaling, "low_freq_factor", in);
+  rope.high_freq_factor = json_number(scaling, "high_freq_factor", in);
+  rope.original_max_positions = json_number(scaling, "original_max_position_embeddings", in);
+  check(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor && rope.original_max_positions > 0,
+        "{}: low_freq_factor {}, high_freq_factor {} and original_max_position_embeddings {} must be positive and the "
+        "second above the first",
+        in, rope.low_freq_factor, rope.high_freq_factor, rope.original_max_positions);
+  return rope;
+}
+
+void read_llama(const Json& config, const std::string& where, ModelConfig& out) {
+  out.hidden_size = json_int(config, "hidden_size", where);
+  out.intermediate_size = json_int(config, "intermediate_size", where);
+  out.layers = json_int(config, "num_hidden_layers", where);
+  out.heads = json_int(config, "num_attention_heads", where);
+  check(out.heads > 0, "{}: \"num_attention_heads\" is {}, expected a positive number", where, out.heads);
+  out.kv_heads = json_int(config, "num_key_value_heads", where, out.heads);
+  out.head_dim = json_int(config, "head_dim", where, out.hidden_size / out.heads);
+  out.max_positions = json_int(config, "max_position_embeddings", where, 2048);
+  out.norm = NormKind::kRmsNorm;
+  out.norm_epsilon = json_number(config, "rms_norm_eps", where, 1e-6);
+  out.positions = PositionKind::kRotary;
+  out.rope = read_rope(config, where);
+  const std::string activation = json_string(config, "hidden_act", where, "silu");
+  check(activation == "silu", "{}: \"hidden_act\" is \"{}\", expected \"silu\"", where, activation);
+  out.feed_forward = FeedForwardKind::kSwiGlu;
+  out.attention_bias = out.attention_out_bias = json_bool(config, "attention_bias", where, false);
+  out.mlp_bias = json_bool(config, "mlp_bias", where, false);
+  out.tied_embeddings = json_bool(config, "tie_word_embeddings", where, false);
+}
+
+void read_gpt2(const Json& config, const std::string& where, ModelConfig& out) {
+  for (const char* key : {"scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"})
+    check(!json_bool(config, key, where, false), "{}: \"{}\" is true, only false is supported", where, key);
+  check(json_bool(config, "scale_attn_weights", where, true),
+        "{}: \"scale_attn_weights\" is false, only true is supported", where);
+  out.hidden_size = json_int(config, "n_embd", where);
+  out.intermediate_size = json_int(config, "n_inner", where, 4 * std::clamp<int64_t>(out.hidden_size, 0, 1 << 24));
+  out.layers = json_int(config, "n_layer", where);
+  out.heads = out.kv_heads = json_int(config, "n_head", where);
+  check(out.heads > 0 && out.hidden_size % out.heads == 0,
+        "{}: \"n_embd\" is {} and \"n_head\" {}: expected a multiple", where, out.hidden_size, out.heads);
+  out.head_dim = out.hidden_size / out.heads;
+  out.max_positions = json_int(config, "n_positions", where, json_int(config, "n_ctx", where, 1024));
+  out.norm = NormKind::kLayerNorm;
+  out.norm_epsilon = json_number(config, "layer_norm_epsilon", where, 1e-5);
+  out.positions = PositionKind::kLearned;
+  const std::string activation = json_string(config, "activation_function", where, "gelu_new");
+  check(activation == "gelu_new" || activation == "gelu" || activation == "gelu_pytorch_tanh",
+        "{}: \"activation_function\" is \"{}\", expected gelu_new, gelu or gelu_pytorch_tanh", where, activation);
+  out.feed_forward = activation == "gelu" ? FeedForwardKind::kGeluErf : FeedForwardKind::kGeluTanh;
+  out.attention_bias = out.attention_out_bias = out.mlp_bias = true;
+  out.tied_embeddings = json_bool(config, "tie_word_embeddings", where, true);
+}
+
+std::string in_layer(const char* name, int layer) {
+  std::string text = name;
+  if (const size_t at = text.find("{}"); at != std::string::npos) text.replace(at, 2, std::to_string(layer));
+  return text;
+}
+
+}  // namespace
+
+const std::vector<Family>& families() {
+  static const std::vector<Family> table = {
+      {.model_type = "gpt2",
+       .architecture = "GPT2LMHeadModel",
+       .base_prefix = "transformer.",
+       .embedding = "transformer.wte",
+       .position_embedding = "transformer.wpe",
+       .final_norm = "transformer.ln_f",
+       .head = "lm_head",
+       .norm1 = "transformer.h.{}.ln_1",
+       .norm2 = "transformer.h.{}.ln_2",
+       .qkv = {"transformer.h.{}.attn.c_attn"},
+       .attention_out = "transformer.h.{}.attn.c_proj",
+       .up = {"transformer.h.{}.mlp.c_fc"},
+       .down = "transformer.h.{}.mlp.c_proj",
+       .in_out = true,
+       .read = read_gpt2},
+      {.model_type = "llama",
+       .architecture = "LlamaForCausalLM",
+       .base_prefix = "model.",
+       .embedding = "model.embed_tokens",
+       .position_embedding = "",
+       .final_norm = "model.norm",
+       .head = "lm_head",
+       .norm1 = "model.layers.{}.input_layernorm",
+       .norm2 = "model.layers.{}.post_attention_layernorm",
+       .qkv = {"model.layers.{}.self_attn.q_proj", "model.layers.{}.self_attn.k_proj",
+               "model.layers.{}.self_attn.v_proj"},
+       .attention_out = "model.layers.{}.self_attn.o_proj",
+       .up = {"model.layers.{}.mlp.gate_proj", "model.layers.{}.mlp.up_proj"},
+       .down = "model.layers.{}.mlp.down_proj",
+       .in_out = false,
+       .read = read_llama},
+  };
+  return table;
+}
+
+const Family& family_of(const std::string& model_type, const std::string& where) {
+  std::string known;
+  for (const Family& family : families()) {
+    if (model_type == family.model_type) return family;
+    known += (known.empty() ? "" : ", ") + std::string(family.model_type);
+  }
+  fail("{}: \"model_type\" is \"{}\", known are {}", where, model_type, known);
+}
+
+int64_t ParameterSpec::size() const {
+  int64_t n = 1;
+  for (int64_t extent : shape) n *= extent;
+  return n;
+}
+
+std::vector<ParameterSpec> parameter_specs(const ModelConfig& c) {
+  using Role = ParameterSpec::Role;
+  const Family& family = family_of(c.model_type, "the model");
+  std::vector<ParameterSpec> specs;
+  int layer = -1;
+  const auto add = [&](const char* module, const char* suffix, std::vector<int64_t> shape, Role role) {
+    specs.push_back({in_layer(module, layer) + suffix, std::move(shape), role, layer});
+  };
+  const auto norm = [&](const char* module) {
+    add(module, ".weight", {c.hidden_size}, Role::kNormWeight);
+    if (c.norm == NormKind::kLayerNorm) add(module, ".bias", {c.hidden_size}, Role::kNormBias);
+  };
+  const auto linear = [&](const std::vector<const char*>& modules, int64_t in, const std::vector<int64_t>& outs,
+                          bool bias) {
+    for (size_t i = 0; i < modules.size(); ++i)
+      add(modules[i], ".weight", family.in_out ? std::vector<int64_t>{in, outs[i]} : std::vector<int64_t>{outs[i], in},
+          Role::kLinearWeight);
+    for (size_t i = 0; bias && i < modules.size(); ++i) add(modules[i], ".bias", {outs[i]}, Role::kLinearBias);
+  };
+  const int64_t q = c.q_size(), kv = c.kv_size();
+  const std::vector<int64_t> qkv_outs =
+      family.qkv.size() == 1 ? std::vector<int64_t>{q + 2 * kv} : std::vector<int64_t>{q, kv, kv};
+
+  add(family.embedding, ".weight", {c.vocab_size, c.hidden_size}, Role::kEmbedding);
+  if (*family.position_embedding)
+    add(family.position_embedding, ".weight", {c.max_positions, c.hidden_size}, Role::kPositionEmbedding);
+  for (layer = 0; layer < static_cast<int>(c.layers); ++layer) {
+    norm(family.norm1);
+    linear(family.qkv, c.hidden_size, qkv_outs, c.attention_bias);
+    linear({family.attention_out}, q, {c.hidden_size}, c.attention_out_bias);
+    norm(family.norm2);
+    linear(family.up, c.hidden_size, std::vector<int64_t>(family.up.size(), c.intermediate_size), c.mlp_bias);
+    linear({family.down}, c.intermediate_size, {c.hidden_size}, c.mlp_bias);
+  }
+  layer = -1;
+  norm(family.final_norm);
+  if (!c.tied_embeddings) add(family.head, ".weight", {c.vocab_size, c.hidden_size}, Role::kHead);
+  return specs;
+}
+
+std::string canonical_name(const Family& family, const std::string& stored) {
+  const std::string_view prefix = family.base_prefix;
+  const auto lacks_prefix = [&](std::string_view module) {  // "h.0.ln_1.weight" begins with the "h." of a module
+    if (!module.starts_with(prefix)) return false;
+    module.remove_prefix(prefix.size());
+    const std::string_view root = module.substr(0, module.find('.'));
+    return stored.starts_with(root) && stored.size() > root.size() && stored[root.size()] == '.';
+  };
+  for (const char* module : {family.embedding, family.position_embedding, family.norm1, family.final_norm})
+    if (lacks_prefix(module)) return std::string(prefix) + stored;
+  return stored;
+}
+
+}  // namespace lethe::model
