@@ -1,0 +1,63 @@
+// Rotary position embedding (Su et al., 2021) in place.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lethe/tensor/cpu/rope.cc"
+#include "lethe/tensor/cpu/simd.h"
+#include "lethe/tensor/ops.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lethe::tensor::HWY_NAMESPACE {
+namespace {
+
+// a' = a * cos - b * sin,  b' = b * cos + a * sin,  with b `half` columns behind a.
+template <class X>
+void turn_row(X* x, int64_t heads, int64_t head_dim, const float* cos, const float* sin, int64_t half, bool inverse) {
+  const Floats sign = set(inverse ? -1 : 1);
+  for (int64_t h = 0; h < heads; ++h, x += head_dim) {
+    for_vectors(half, [&](int64_t i, auto part) HWY_ATTR {
+      const Floats c = load(cos + i, part), s = hn::Mul(load(sin + i, part), sign);
+      const Floats a = load(x + i, part), b = load(x + half + i, part);
+      store(hn::NegMulAdd(b, s, hn::Mul(a, c)), x + i, part);
+      store(hn::MulAdd(a, s, hn::Mul(b, c)), x + half + i, part);
+    });
+  }
+}
+
+void rope_row(void* x, DType dtype, int64_t heads, int64_t head_dim, const float* cos, const float* sin, int64_t half,
+              bool inverse) {
+  if (dtype == DType::kF32) {
+    turn_row(static_cast<float*>(x), heads, head_dim, cos, sin, half, inverse);
+  } else {
+    turn_row(static_cast<BF16*>(x), heads, head_dim, cos, sin, half, inverse);
+  }
+}
+
+}  // namespace
+}  // namespace lethe::tensor::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lethe::tensor {
+
+HWY_EXPORT(rope_row);
+
+void rope(const Tensor& x, int64_t heads, int64_t head_dim, std::span<const int32_t> positions, const Tensor& cos,
+          const Tensor& sin, bool inverse) {
+  const int64_t half = cos.cols;
+  check_activation("rope", "x", x);
+  check_f32("rope", "cos", cos);
+  check_f32("rope", "sin", sin);
+  check_shape("rope", "x", x, static_cast<int64_t>(positions.size()), heads * head_dim);
+  check_shape("rope", "sin", sin, cos.rows, half);
+  check(2 * half <= head_dim, "rope: {} angles need {} columns of a head, it has {}", half, 2 * half, head_dim);
+  check_rows("rope", "position", positions, cos.rows);
+  parallel_for(x.rows, row_grain(x.cols), [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t p = positions[static_cast<size_t>(t)];
+      HWY_DYNAMIC_DISPATCH(rope_row)
+      (x.at(t, 0), x.dtype, heads, head_dim, cos.f32() + p * cos.stride, sin.f32() + p * sin.stride, half, inverse);
+    }
+  });
+}
+
+}  // namespace lethe::tensor
+#endif  // HWY_ONCE
