@@ -43,4 +43,7 @@ struct ModelConfig {
 // `where` names the file in errors. Unknown model_type: the message lists the known ones.
 ModelConfig read_config(const Json& config, const std::string& where);
 
+// The head_dim / 2 rotary frequencies, scaled, in fp32 as transformers computes them. (rope.cc)
+std::vector<float> rotary_inverse_frequencies(const ModelConfig& config);
+
 }  // namespace lethe::model

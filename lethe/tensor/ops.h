@@ -119,7 +119,7 @@ void cross_entropy(const Tensor& logits_NV, std::span<const int32_t> targets, fl
 void convert(const Tensor& from, const Tensor& to);  // any two types; fp32 -> bf16, fp16 round to nearest even
 void add_scaled(const Tensor& x, float alpha, const Tensor& y);  // y += alpha * x; fp32, fp64 nowhere
 void fill_zero(const Tensor& x);
-// y = x * mask / (1 - p), mask drawn per element from (random's next() as key): a pure function of it. Backward: the
+// y = x * mask / (1 - p) (y may be x), mask drawn per element from (random's next() as key): a pure function of it. Backward: the
 // same call on dy.
 void dropout(const Tensor& x, float p, uint64_t key, const Tensor& y);
 double sum_of_squares(const float* x, int64_t n);  // fp64 sum, fixed order

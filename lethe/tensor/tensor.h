@@ -72,6 +72,7 @@ class Arena {
   Tensor take(DType dtype, int64_t rows, int64_t cols);
   void reserve(size_t bytes);  // throws away the contents when it has to grow
   size_t used() const { return used_; }
+  void release(size_t mark) { used_ = mark; }  // back to an earlier used(): what was taken since is free again
   size_t capacity() const { return buffer_.size(); }
 
  private:

@@ -1,0 +1,113 @@
+// The backward half of the transformer: gradients flow down the fp32 residual stream dx, which each half of a layer adds to.
+// See transformer.h; the forward equations stand in forward.cc.
+#include "lethe/base/error.h"
+#include "lethe/model/transformer.h"
+
+namespace lethe::model {
+
+void Transformer::norm_backward(const Norm& norm, const Tensor& dy, const Tensor& x, const float* mean, const float* rstd,
+                                const Tensor& dx) const {
+  float* dweight = lora_ ? nullptr : norm.dweight;
+  float* dbias = lora_ ? nullptr : norm.dbias;
+  if (config_.norm == NormKind::kRmsNorm)
+    tensor::rmsnorm_backward(dy, x, norm.weight, rstd, dx, dweight);
+  else
+    tensor::layernorm_backward(dy, x, norm.weight, mean, rstd, dx, dweight, dbias);
+}
+
+// dx_TD: the gradient of the layer's output on entry, of its input on return. `below`: whether anything trained needs the latter.
+void Transformer::layer_backward(int64_t index, const Context& context, const Tensor& dx_TD, bool below) {
+  const Layer& layer = layers_[static_cast<size_t>(index)];
+  const Activations& a = activations_[static_cast<size_t>(index)];
+  const size_t mark = scratch_.used();
+  const int64_t T = dx_TD.rows;
+
+  // feed-forward
+  const Tensor dhidden_TF = scratch_.take(precision_, T, a.hidden_TF.cols);
+  const Tensor dy_TD = scratch_.take(DType::kF32, T, config_.hidden_size);
+  const size_t inner = scratch_.used();
+  layer.down.backward(to_activation(dx_TD), a.hidden_TF, dhidden_TF, context.pass);
+  Tensor dup = a.up;  // the gradient overwrites what it is computed from
+  if (config_.feed_forward == FeedForwardKind::kSwiGlu) {
+    tensor::swiglu_backward(dhidden_TF, a.up, dup);
+  } else {
+    dup = dhidden_TF;
+    tensor::gelu_backward(config_.feed_forward == FeedForwardKind::kGeluErf ? tensor::Gelu::kErf : tensor::Gelu::kTanh, dhidden_TF,
+                          a.up, dup);
+  }
+  scratch_.release(inner);
+  layer.up.backward(dup, a.y2_TD, dy_TD, context.pass);
+  norm_backward(layer.norm2, dy_TD, a.middle_TD, a.mean2, a.rstd2, dx_TD);
+
+  // attention
+  const int64_t Q = config_.q_size(), KV = config_.kv_size();
+  const Tensor dqkv = scratch_.take(precision_, T, Q + 2 * KV);
+  const Tensor dattention = scratch_.take(precision_, T, Q);
+  layer.attention_out.backward(to_activation(dx_TD), a.attention, dattention, context.pass);
+  tensor::attention_backward(attention_, context.spans, a.qkv.col_range(0, Q), a.qkv.col_range(Q, KV), a.qkv.col_range(Q + KV, KV),
+                             a.attention, a.lse_TH, dattention, dqkv.col_range(0, Q), dqkv.col_range(Q, KV),
+                             dqkv.col_range(Q + KV, KV));
+  if (config_.positions == PositionKind::kRotary) {
+    const int64_t half = config_.head_dim / 2;
+    const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
+    tensor::rope(dqkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos, sin, true);
+  }
+  layer.qkv.backward(dqkv, a.y1_TD, below ? dy_TD : Tensor(), context.pass);
+  if (below) norm_backward(layer.norm1, dy_TD, a.x_TD, a.mean1, a.rstd1, dx_TD);
+  scratch_.release(mark);
+}
+
+void Transformer::embed_backward(const Context& context, const Tensor& dx_TD) {
+  if (lora_) {
+    if (!embedding_lora_.a) return;
+    const LoraPart& lora = embedding_lora_;
+    const size_t mark = scratch_.used();
+    const Tensor s_TR = scratch_.take(DType::kF32, dx_TD.rows, lora.a.cols), ds_TR = scratch_.take(DType::kF32, dx_TD.rows, lora.a.cols);
+    const Tensor dx = to_activation(dx_TD);
+    tensor::embedding_forward(context.ids, lora.a, {}, {}, s_TR);
+    tensor::matmul(dx, to_activation(s_TR), lora.db, {.transpose_a = true, .accumulate = context.pass.accumulate, .scale = lora.scale});
+    tensor::matmul(dx, lora.b, ds_TR, {.scale = lora.scale});
+    if (!context.pass.accumulate) tensor::fill_zero(lora.da);
+    tensor::embedding_backward(context.ids, ds_TR, lora.da);
+    scratch_.release(mark);
+    return;
+  }
+  // A tied table already holds the head's gradient of this micro-batch.
+  if (!config_.tied_embeddings && !context.pass.accumulate) tensor::fill_zero(dembedding_VD_);
+  tensor::embedding_backward(context.ids, dx_TD, dembedding_VD_);
+  if (config_.positions != PositionKind::kLearned) return;
+  if (!context.pass.accumulate) tensor::fill_zero(dpositions_PD_);
+  tensor::embedding_backward(context.positions, dx_TD, dpositions_PD_);
+}
+
+double Transformer::forward_backward(const Batch& batch, float gradient_scale, bool accumulate, uint64_t dropout_key,
+                                     TargetScores& scores) {
+  check(trained().trained(), "the model's parameters are frozen and no trained adapter is attached");
+  check(batch.targets() > 0, "a batch without targets: every label is masked");
+  Context context;
+  context.pass.accumulate = accumulate;
+  context.pass.dropout = lora_ ? static_cast<float>(lora_->dropout()) : 0.0f;
+  context.pass.dropout_key = dropout_key;
+  prepare(context, batch, true, batch.targets());
+  layers_forward(context);
+  if (!accumulate) trained().zero_vector_gradients();
+
+  const Tensor dx_TD = scratch_.take(DType::kF32, activations_[0].x_TD.rows, config_.hidden_size);
+  tensor::fill_zero(dx_TD);
+  const double nll = head(batch, context, scores, &dx_TD, gradient_scale);
+  const auto trains = [](const Layer& l) {
+    return !l.qkv.lora.empty() || !l.attention_out.lora.empty() || !l.up.lora.empty() || !l.down.lora.empty();
+  };
+  // Under an adapter, layers below the first trained one get no backward.
+  int64_t first = 0;
+  if (lora_ && !embedding_lora_.a)
+    while (first < config_.layers && !trains(layers_[static_cast<size_t>(first)])) ++first;
+  for (int64_t i = config_.layers - 1; i >= first; --i) {
+    if (checkpointing_) layer_forward(i, context);
+    layer_backward(i, context, dx_TD, i > first || !lora_ || embedding_lora_.a);
+  }
+  embed_backward(context, dx_TD);
+  return nll;
+}
+
+}  // namespace lethe::model

@@ -1,0 +1,210 @@
+// The forward half of the transformer, and the head. See transformer.h.
+#include <algorithm>
+#include <cstring>
+
+#include "lethe/base/error.h"
+#include "lethe/model/transformer.h"
+
+namespace lethe::model {
+namespace {
+
+// Rows are computed in whole tiles of 16: less than one tile more than the tokens, and far fewer shapes for the products' cache.
+int64_t whole_tiles(int64_t rows) { return rows <= 4 ? rows : (rows + 15) / 16 * 16; }
+
+}  // namespace
+
+void Transformer::prepare(Context& context, const Batch& batch, bool backward, int64_t targets) {
+  const int64_t T = batch.tokens(), rows = whole_tiles(T);
+  check(T > 0, "a batch without tokens");
+  check(batch.positions.size() == batch.ids.size(), "a batch has {} ids and {} positions", T, batch.positions.size());
+  for (int64_t i = 0; i < T; ++i) {
+    const auto at = static_cast<size_t>(i);
+    check(batch.ids[at] >= 0 && batch.ids[at] < config_.vocab_size, "token id {} is outside the model's vocabulary of {}",
+          batch.ids[at], config_.vocab_size);
+    check(batch.positions[at] < config_.max_positions, "a sequence of {} tokens or more: the model has {} positions",
+          batch.positions[at] + 1, config_.max_positions);
+  }
+  context.ids = batch.ids;
+  context.positions = batch.positions;
+  context.ids.resize(static_cast<size_t>(rows), 0);
+  context.positions.resize(static_cast<size_t>(rows), 0);
+  context.spans = batch.spans;
+  grow_rotary(1 + *std::max_element(context.positions.begin(), context.positions.end()));
+  plan(rows, whole_tiles(targets), backward);
+  context.pass.scratch = &scratch_;
+}
+
+void Transformer::norm_forward(const Norm& norm, const Tensor& x, const Tensor& y, float* mean, float* rstd) const {
+  const auto epsilon = static_cast<float>(config_.norm_epsilon);
+  if (config_.norm == NormKind::kRmsNorm)
+    tensor::rmsnorm_forward(x, norm.weight, epsilon, y, rstd);
+  else
+    tensor::layernorm_forward(x, norm.weight, norm.bias, epsilon, y, mean, rstd);
+}
+
+// x = E[ids] (+ P[positions]) (+ scale * A[ids] B^T)
+void Transformer::embed(const Context& context) {
+  const Tensor& x_TD = activations_[0].x_TD;
+  tensor::embedding_forward(context.ids, embedding_VD_, context.positions, positions_PD_, x_TD);
+  if (!embedding_lora_.a) return;
+  const size_t mark = scratch_.used();
+  const Tensor s_TR = scratch_.take(DType::kF32, x_TD.rows, embedding_lora_.a.cols);
+  tensor::embedding_forward(context.ids, embedding_lora_.a, {}, {}, s_TR);
+  tensor::matmul(to_activation(s_TR), embedding_lora_.b, x_TD,
+                 {.transpose_b = true, .accumulate = true, .scale = embedding_lora_.scale});
+  scratch_.release(mark);
+}
+
+void Transformer::attend(int64_t layer, const Activations& a, const Context& context) {
+  const int64_t Q = config_.q_size(), KV = config_.kv_size();
+  const Tensor q = a.qkv.col_range(0, Q), k = a.qkv.col_range(Q, KV), v = a.qkv.col_range(Q + KV, KV);
+  if (config_.positions == PositionKind::kRotary) {
+    const int64_t half = config_.head_dim / 2;
+    const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
+    // Queries and keys lie side by side with heads of one size: one call turns both.
+    tensor::rope(a.qkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos, sin, false);
+  }
+  int64_t row = 0;
+  std::vector<Tensor> keys, values;
+  for (size_t i = 0; i < context.caches.size(); ++i) {
+    const int64_t count = context.cache_rows[i];
+    KeyValueCache& cache = *context.caches[i];
+    keys.push_back(cache.keys(layer, cache.length() + count));
+    values.push_back(cache.values(layer, cache.length() + count));
+    tensor::convert(k.row_range(row, count), keys.back().row_range(cache.length(), count));
+    tensor::convert(v.row_range(row, count), values.back().row_range(cache.length(), count));
+    row += count;
+  }
+  if (context.decode) {
+    const auto B = static_cast<int64_t>(keys.size());
+    tensor::attention_decode(attention_, q.row_range(0, B), keys, values, a.attention.row_range(0, B));
+    if (B < a.attention.rows) tensor::fill_zero(a.attention.row_range(B, a.attention.rows - B));
+  } else {
+    tensor::attention_forward(attention_, context.spans, q, k, v, a.attention, a.lse_TH);
+  }
+}
+
+// x' = x + attention(norm1(x));  x'' = x' + feed_forward(norm2(x'))
+void Transformer::layer_forward(int64_t index, const Context& context) {
+  const Layer& layer = layers_[static_cast<size_t>(index)];
+  const Activations& a = activations_[static_cast<size_t>(index)];
+  const Tensor& next_TD = activations_[static_cast<size_t>(index + 1)].x_TD;
+  norm_forward(layer.norm1, a.x_TD, a.y1_TD, a.mean1, a.rstd1);
+  layer.qkv.forward(a.y1_TD, a.qkv, nullptr, context.pass);
+  attend(index, a, context);
+  layer.attention_out.forward(a.attention, a.middle_TD, &a.x_TD, context.pass);
+  norm_forward(layer.norm2, a.middle_TD, a.y2_TD, a.mean2, a.rstd2);
+  layer.up.forward(a.y2_TD, a.up, nullptr, context.pass);
+  if (config_.feed_forward == FeedForwardKind::kSwiGlu)
+    tensor::swiglu_forward(a.up, a.hidden_TF);
+  else
+    tensor::gelu_forward(config_.feed_forward == FeedForwardKind::kGeluErf ? tensor::Gelu::kErf : tensor::Gelu::kTanh, a.up,
+                         a.hidden_TF);
+  layer.down.forward(a.hidden_TF, next_TD, &a.middle_TD, context.pass);
+}
+
+void Transformer::layers_forward(const Context& context) {
+  embed(context);
+  for (int64_t i = 0; i < config_.layers; ++i) layer_forward(i, context);
+}
+
+Tensor Transformer::to_activation(const Tensor& x) {
+  if (x.dtype == precision_) return x;
+  const Tensor y = scratch_.take(precision_, x.rows, x.cols);
+  tensor::convert(x, y);
+  return y;
+}
+
+// Logits only where there is a target: gather the rows, norm, then in blocks  logits = y E^T;  dy = dlogits E;  dE += dlogits^T y.
+double Transformer::head(const Batch& batch, const Context& context, TargetScores& scores, const Tensor* dx_TD,
+                         float gradient_scale) {
+  const int64_t N = batch.targets(), D = config_.hidden_size, V = config_.vocab_size;
+  scores.nll.resize(static_cast<size_t>(N));
+  scores.argmax.resize(static_cast<size_t>(N));
+  if (N == 0) return 0;
+  const size_t mark = scratch_.used();
+  const Tensor& x_TD = activations_.back().x_TD;
+  std::vector<int32_t> rows = batch.target_rows;
+  rows.resize(static_cast<size_t>(whole_tiles(N)), rows.back());  // the tile's other rows: computed, never read
+  const auto padded = static_cast<int64_t>(rows.size());
+  const Tensor x_ND = scratch_.take(DType::kF32, padded, D), y_ND = scratch_.take(precision_, padded, D);
+  const bool layer_norm = config_.norm == NormKind::kLayerNorm;
+  float* rstd = scratch_.take(DType::kF32, 1, padded).f32();
+  float* mean = layer_norm ? scratch_.take(DType::kF32, 1, padded).f32() : nullptr;
+  tensor::gather_rows(x_TD, rows, x_ND);
+  norm_forward(final_norm_, x_ND, y_ND, mean, rstd);
+
+  const Tensor logits_NV = scratch_.take(DType::kF32, std::min(padded, kLogitsRows), V);
+  Tensor dlogits_NV, dy_ND;
+  if (dx_TD) {
+    dlogits_NV = scratch_.take(precision_, std::min(padded, kHeadBlock), V);
+    dy_ND = scratch_.take(DType::kF32, padded, D);
+  }
+  bool accumulate = context.pass.accumulate;
+  for (int64_t block = 0; block < padded; block += kHeadBlock) {
+    const int64_t block_rows = std::min(kHeadBlock, padded - block);
+    for (int64_t at = block; at < block + block_rows; at += kLogitsRows) {
+      const int64_t count = std::min(kLogitsRows, block + block_rows - at), real = std::min(count, N - at);
+      const Tensor logits = logits_NV.row_range(0, count);
+      tensor::matmul(y_ND.row_range(at, count), head_VD_, logits, {.transpose_b = true});
+      const Tensor dlogits = dx_TD ? dlogits_NV.row_range(at - block, real) : Tensor();
+      tensor::cross_entropy(logits.row_range(0, real),
+                            std::span(batch.target_ids).subspan(static_cast<size_t>(at), static_cast<size_t>(real)),
+                            scores.nll.data() + at, scores.argmax.data() + at, dlogits, gradient_scale);
+      if (dx_TD && real < count) tensor::fill_zero(dlogits_NV.row_range(at - block + real, count - real));
+    }
+    if (!dx_TD) continue;
+    const Tensor dlogits = dlogits_NV.row_range(0, block_rows), y = y_ND.row_range(block, block_rows);
+    if (dhead_VD_ && !lora_) tensor::matmul(dlogits, y, dhead_VD_, {.transpose_a = true, .accumulate = accumulate});
+    tensor::matmul(dlogits, head_VD_, dy_ND.row_range(block, block_rows));
+    accumulate = true;
+  }
+  if (dx_TD) {
+    const Tensor dx_ND = scratch_.take(DType::kF32, padded, D);
+    tensor::fill_zero(dx_ND);
+    norm_backward(final_norm_, dy_ND, x_ND, mean, rstd, dx_ND);
+    tensor::scatter_add_rows(dx_ND.row_range(0, N), batch.target_rows, *dx_TD);
+  }
+  scratch_.release(mark);
+  double sum = 0;
+  for (float nll : scores.nll) sum += nll;
+  return sum;
+}
+
+void Transformer::score(const Batch& batch, TargetScores& scores) {
+  Context context;
+  prepare(context, batch, false, batch.targets());
+  layers_forward(context);
+  head(batch, context, scores, nullptr, 0);
+}
+
+void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches, float* logits_BV) {
+  Batch batch;
+  Context context;
+  context.decode = !caches.empty() && caches[0]->length() > 0;
+  std::vector<int32_t> last;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const auto count = static_cast<int64_t>(ids[i].size()), begin = batch.tokens(), past = caches[i]->length();
+    check(count > 0, "sequence {} is extended by no tokens", i);
+    check(context.decode ? past > 0 && count == 1 : past == 0, "sequence {}: {} tokens after {}, expected one after some, or all at once", i,
+          count, past);
+    batch.spans.push_back({begin, count, 0, 0});
+    for (int64_t j = 0; j < count; ++j) batch.positions.push_back(static_cast<int32_t>(past + j));
+    batch.ids.insert(batch.ids.end(), ids[i].begin(), ids[i].end());
+    last.push_back(static_cast<int32_t>(batch.tokens() - 1));
+    context.cache_rows.push_back(count);
+  }
+  const auto B = static_cast<int64_t>(ids.size());
+  prepare(context, batch, false, B);
+  context.caches = caches;
+  layers_forward(context);
+  for (size_t i = 0; i < ids.size(); ++i) caches[i]->grow(context.cache_rows[i]);
+
+  const Tensor x_BD = scratch_.take(DType::kF32, B, config_.hidden_size), y_BD = scratch_.take(precision_, B, config_.hidden_size);
+  tensor::gather_rows(activations_.back().x_TD, last, x_BD);
+  std::vector<float> mean(static_cast<size_t>(B)), rstd(static_cast<size_t>(B));
+  norm_forward(final_norm_, x_BD, y_BD, mean.data(), rstd.data());
+  tensor::matmul(y_BD, head_VD_, Tensor(logits_BV, B, config_.vocab_size), {.transpose_b = true});
+}
+
+}  // namespace lethe::model

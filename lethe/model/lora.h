@@ -1,0 +1,48 @@
+// A LoRA adapter in training: its matrices as Parameters of their own, laid on a frozen model by Transformer::attach().
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lethe/model/adapter.h"
+#include "lethe/model/parameters.h"
+
+namespace lethe::model {
+
+struct LoraConfig {
+  int64_t rank = 8;
+  double alpha = 16;
+  double dropout = 0;
+  std::vector<std::string> targets = {"q_proj", "v_proj"};  // module names or their last parts; "all-linear" for every layer's
+};
+
+// The modules (without ".weight") that the targets name: a module of that name, or ending in "." + name, as PEFT matches them.
+// A target that matches nothing is an error that lists what there is.
+std::vector<ParameterSpec> lora_modules(const ModelConfig& config, const std::vector<std::string>& targets);
+
+class Lora {
+ public:
+  // A fresh adapter as PEFT initialises one: A uniform in +-1/sqrt(in), B zero; of an embedding A zero, B standard normal.
+  Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, uint64_t seed);
+  Lora(const ModelConfig& config, const Adapter& adapter, DType precision, bool trained);
+
+  struct Module {
+    ParameterSpec base;  // the weight that it updates
+    std::string a, b;    // names in parameters(); an embedding's A is kept [V, R]
+  };
+  const std::vector<Module>& modules() const { return modules_; }
+  Parameters& parameters() { return parameters_; }
+  double scale() const { return description_.scale(); }
+  int64_t adapter_rank() const { return description_.rank; }
+  double dropout() const { return description_.dropout; }
+  Adapter adapter() const;  // the values now
+
+ private:
+  Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained, Adapter description);
+
+  bool in_out_;
+  Adapter description_;  // without weights
+  std::vector<Module> modules_;
+  Parameters parameters_;
+};
+
+}  // namespace lethe::model
