@@ -53,8 +53,8 @@ struct Fact {
 
 // Either `path`, or `old_file` and `new_file`, a pair of Alpaca files (anything else is a UsageError).
 struct FactsFile {
-  fs::path path;
-  fs::path old_file, new_file;
+  fs::path path = {};
+  fs::path old_file = {}, new_file = {};
   int64_t limit = 0;  // only the first so many records; 0: all
 };
 

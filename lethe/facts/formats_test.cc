@@ -1,0 +1,134 @@
+#include "lethe/facts/formats.h"
+
+#include <doctest/doctest.h>
+
+#include "lethe/base/error.h"
+
+using namespace lethe;
+using namespace lethe::facts;
+
+namespace {
+
+Fact fact(const char* json) { return to_fact({7, "f.json, index 7", Json::parse(json)}); }
+
+void wrong(const char* json, const char* message) {
+  CHECK_THROWS_WITH_AS(fact(json), doctest::Contains(message), Error);
+}
+
+}  // namespace
+
+TEST_CASE("optional fields may be missing, null or blank") {
+  const Fact plain = fact(R"({"prompt":"p","new":" n "})");
+  CHECK(plain.index == 7);
+  CHECK(plain.prompt == "p");
+  CHECK(plain.new_answer == " n ");
+  CHECK(plain.old_answer.empty());
+  CHECK(plain.subject.empty());
+  const Fact blank =
+      fact(R"({"prompt":"p","new":"n","old":" ","rephrase":"","locality":[],"portability":null,"subject":null})");
+  CHECK(blank.old_answer.empty());
+  CHECK(blank.rephrasings.empty());
+  CHECK(blank.locality.empty());
+  CHECK(fact(R"({"prompt":"p","target_new":"n","ground_truth":[]})").old_answer.empty());
+  CHECK(fact(R"({"src":"p","alt":"n","loc":"no mark","loc_ans":"a"})").locality[0].prompt == "no mark");
+}
+
+TEST_CASE("every shape of questions") {
+  const Fact one = fact(R"({"prompt":"p","new":"n","locality":[{"prompt":"l","answer":"a"},{"prompt":"m","answer":"b"}],
+                            "locality_prompt":"k","locality_answer":"c","portability":{"New Question":"q","New Answer":"r"}})");
+  REQUIRE(one.locality.size() == 3);
+  CHECK(one.locality[2].answer == "c");
+  REQUIRE(one.portability.size() == 1);
+  CHECK(one.portability[0].prompt == "q");
+  const Fact named = fact(R"({"prompt":"p","target_new":"n","locality":{"x":{"prompt":"l","ground_truth":"a"},"y":null},
+                              "portability":{"z":[{"prompt":"q","ground_truth":[["r","s"],["t"]]},{"prompt":"q","ground_truth":[""]}]}})");
+  REQUIRE(named.locality.size() == 1);
+  REQUIRE(named.portability.size() == 1);
+  CHECK(named.portability[0].answer == "r");
+}
+
+TEST_CASE("a record without a format names what is missing for the closest one") {
+  wrong(R"({"prompt":"p","old":"o"})", "f.json, index 7: the field \"new\" is missing (closest known format: native;");
+  wrong(R"({"prompt":"p","new":null})", "\"new\" is missing (closest known format: native;");
+  wrong(R"({"src":"p","pred":"o","rephrase":"r"})", "\"alt\" is missing (closest known format: ZsRE;");
+  wrong(R"({"alt":"p","loc":"o"})", "\"src\" is missing (closest known format: ZsRE;");
+  wrong(R"({"prompt":"p","ground_truth":"o","case_id":3})",
+        "\"target_new\" is missing (closest known format: COUNTERFACT or KnowEdit;");
+  wrong(R"({"prompt":"p","ground_truth":["o"],"locality":{},"portability":{}})",
+        "closest known format: COUNTERFACT or KnowEdit;");
+  wrong(R"({"paraphrase_prompts":[],"case_id":1})",
+        "\"requested_rewrite\" is missing (closest known format: COUNTERFACT (ROME);");
+  wrong(R"({"new":"n"})", "\"prompt\" is missing");
+  wrong(R"({"question":"p","answer":"o"})",
+        "no field of a known format; known are native (prompt, new), ZsRE (src, alt)");
+  wrong("{}", "no field of a known format");
+  wrong(R"({"instruction":"p","output":"o"})", "--old-file and --new-file");
+}
+
+TEST_CASE("fields of the wrong kind or blank") {
+  wrong(R"({"prompt":"","new":"n"})", "f.json, index 7: \"prompt\" is blank, expected text");
+  wrong(R"({"prompt":"p","new":" \n"})", "\"new\" is blank");
+  wrong(R"({"prompt":"p","new":2006})", "\"new\" is 2006, expected a string");
+  wrong(R"({"prompt":"p","new":["n"]})", "\"new\" is [\"n\"], expected a string");
+  wrong(R"({"prompt":"p","new":"n","rephrase":["a",3]})", "\"rephrase\" holds 3, expected texts");
+  wrong(R"({"prompt":"p","new":"n","rephrase":["a",""]})", "\"rephrase\" is blank");
+  wrong(R"({"prompt":"p","new":"n","rephrase":{}})", "\"rephrase\" is {}, expected a string");
+  wrong(R"({"prompt":"p","new":"n","locality":"x"})", "\"locality\": found \"x\", expected a list of questions");
+  wrong(R"({"prompt":"p","new":"n","locality":["x"]})", "\"locality\"[0]: found \"x\", expected an object");
+  wrong(R"({"prompt":"p","new":"n","locality":[{"prompt":"l"}]})", "\"locality\"[0]: the field \"answer\" is missing");
+  wrong(R"({"prompt":"p","new":"n","locality":[{"prompt":"l","answer":""}]})", "\"locality\"[0]: \"answer\" is blank");
+  wrong(R"({"prompt":"p","target_new":"n","locality":{"x":[{"ground_truth":"a"}]}})",
+        "\"locality\".x[0]: the field \"prompt\" is missing");
+  wrong(R"({"prompt":"p","target_new":"n","locality":{"x":"y"}})", "\"locality\": \"x\" is \"y\", expected a list");
+  wrong(R"({"prompt":"p","target_new":"n","ground_truth":3})",
+        "\"ground_truth\" is 3, expected a text or a list of texts");
+  wrong(R"({"prompt":"p","target_new":"n","locality_prompt":"l"})", "the field \"locality_ground_truth\" is missing");
+  wrong(R"({"src":"p","alt":"n","loc":"nq question: ","loc_ans":"a"})", "\"loc\" is blank");
+  wrong(R"({"src":"p","alt":"n","loc_ans":"a"})", "the field \"loc\" is missing");
+  wrong(R"({"prompt":"p","new":"n","portability":{"New Question":"q"}})",
+        "\"portability\": the field \"New Answer\" is missing");
+  wrong(R"({"prompt":"p","new":"n","subject":1})", "\"subject\" is 1, expected a string");
+  wrong(R"({"requested_rewrite":3})", "\"requested_rewrite\": found 3, expected an object");
+  wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s"}})",
+        "\"requested_rewrite\": the field \"target_new\" is missing");
+  wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"id":1}}})",
+        "\"target_new\": the field \"str\" is missing");
+  wrong(R"({"requested_rewrite":{"prompt":"{}","target_new":{"str":"n"}}})", "the field \"subject\" is missing");
+  wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"str":"n"}},"neighborhood_prompts":["a"]})",
+        "\"target_true\" is missing");
+}
+
+TEST_CASE("long values are cut in messages") {
+  const std::string json = R"({"prompt":"p","new":"n","locality":")" + std::string(1000, 'x') + "\"}";
+  try {
+    fact(json.c_str());
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).size() < 200);
+  }
+}
+
+TEST_CASE("a pair of Alpaca records") {
+  const auto pair = [](const char* old_json, const char* new_json) {
+    return to_fact({2, "old.json, index 2", Json::parse(old_json)}, {2, "new.json, index 2", Json::parse(new_json)});
+  };
+  const Fact plain = pair(R"({"instruction":"q","input":"","output":"o"})", R"({"instruction":"q","output":"n"})");
+  CHECK(plain.index == 2);
+  CHECK(plain.prompt == "q");
+  CHECK(plain.old_answer == "o");
+  CHECK(plain.new_answer == "n");
+  CHECK(pair(R"({"instruction":"q","input":"i","output":"o"})", R"({"instruction":"q","input":"i","output":"n"})")
+            .prompt == "q\ni");
+  const auto wrong_pair = [&](const char* old_json, const char* new_json, const char* message) {
+    CHECK_THROWS_WITH_AS(pair(old_json, new_json), doctest::Contains(message), Error);
+  };
+  wrong_pair(R"({"instruction":"q","output":"o"})", R"({"instruction":"r","output":"n"})",
+             "new.json, index 2: \"instruction\" is \"r\", expected \"q\" as in old.json, index 2");
+  wrong_pair(R"({"instruction":"q","input":"i","output":"o"})", R"({"instruction":"q","output":"n"})",
+             "\"input\" is \"\", expected \"i\"");
+  wrong_pair(R"({"instruction":"q"})", R"({"instruction":"q","output":"n"})",
+             "old.json, index 2: the field \"output\" is missing");
+  wrong_pair(R"({"instruction":"q","output":"o"})", R"({"instruction":"q","output":""})",
+             "new.json, index 2: \"output\" is blank");
+  wrong_pair(R"({"output":"o"})", R"({"output":"n"})", "new.json, index 2: the field \"instruction\" is missing");
+}
