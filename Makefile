@@ -1,0 +1,32 @@
+# Everything starts here on a fresh Debian 12 or Ubuntu 24.04: each goal installs what is missing, builds, and does its job.
+#   make           the program, build/release/lethe, and the tests
+#   make demo      update 100 facts in a real model and see the proof
+#   make test      all tests
+#   make bench     the timings of bench/, beside PyTorch's
+#   make format    lay every C++ file out with clang-format 14
+#   make install   into PREFIX (default /usr/local)
+PREFIX ?= /usr/local
+
+.PHONY: build setup demo test bench format install
+
+build: setup
+	@[ -e build/release/build.ninja ] || cmake --preset release
+	@cmake --build --preset release
+
+setup:
+	@tools/setup.sh
+
+demo: build
+	@tools/demo.sh
+
+test: build
+	@ctest --preset release
+
+bench: build
+	@bench/run.sh
+
+format:
+	@tools/format.sh
+
+install: build
+	cmake --install build/release --prefix $(PREFIX)

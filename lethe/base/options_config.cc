@@ -1,0 +1,79 @@
+// --config FILE.toml: the keys are the options' names, the values as TOML writes them.
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <sstream>
+
+#include "lethe/base/options.h"
+
+namespace lethe {
+namespace {
+
+// The value as an option of this kind keeps it; null where it is of another kind.
+Json to_json(const toml::node& node, Option::Kind kind) {
+  using Kind = Option::Kind;
+  if (const auto* array = node.as_array(); array && (kind == Kind::kIntegers || kind == Kind::kTexts)) {
+    Json values = Json::array();
+    for (const toml::node& element : *array) {
+      values.push_back(to_json(element, kind == Kind::kIntegers ? Kind::kInteger : Kind::kText));
+      if (values.back().is_null()) return Json();
+    }
+    return values;
+  }
+  switch (kind) {
+    case Kind::kSwitch:
+      return node.is_boolean() ? Json(node.as_boolean()->get()) : Json();
+    case Kind::kNumber:
+      return node.is_number() ? Json(*node.value<double>()) : Json();
+    case Kind::kInteger:
+      return node.is_integer() ? Json(node.as_integer()->get()) : Json();
+    case Kind::kText:
+    case Kind::kPath:
+      return node.is_string() ? Json(node.as_string()->get()) : Json();
+    default:
+      return Json();
+  }
+}
+
+std::string as_written(const toml::node& node) {
+  if (node.is_table()) return "a table";
+  if (node.is_string()) return node.as_string()->get();
+  std::ostringstream text;
+  node.visit([&](const auto& value) { text << value; });
+  return text.str();
+}
+
+}  // namespace
+
+void Options::read_config(const fs::path& path) {
+  const std::string text = read_file(path);
+  toml::table table;
+  try {
+    table = toml::parse(text, path.string());
+  } catch (const toml::parse_error& error) {
+    fail_usage("{}:{}: this is not TOML: {}", path.string(), error.source().begin.line, error.description());
+  }
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    const std::string where = fmt::format("{}:{}: {}", path.string(), node.source().begin.line, name);
+    if (name == "command") {
+      if (node.value<std::string>() != command_) {
+        fail_usage("{} is '{}', this is `lethe {}`", where, as_written(node), command_);
+      }
+      continue;
+    }
+    Option* const known = find(name);
+    if (!known || known == &options_.front()) {
+      fail_usage("{}: no such option{}; `lethe {} --help` lists them all", where, suggestion(name, ""), command_);
+    }
+    Option& option = *known;
+    if (option.set_) continue;  // an argument wins
+    Json value = to_json(node, option.kind_);
+    if (value.is_null() && node.is_string() && option.kind_ != Option::Kind::kInteger) {
+      value = option.from_text(node.as_string()->get());  // "on" for a switch, "q_proj,v_proj" for a list
+    }
+    option.set(value, as_written(node), where);
+  }
+}
+
+}  // namespace lethe

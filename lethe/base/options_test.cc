@@ -1,0 +1,192 @@
+#include "lethe/base/options.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/temp_dir.h"
+
+namespace {
+
+using lethe::Options;
+using lethe::UsageError;
+using Arguments = std::vector<std::string>;
+
+struct Config {
+  lethe::fs::path model;
+  std::string text;
+  double rate = 0.3;
+  int64_t steps = 10;
+  std::optional<int64_t> epochs;
+  bool shuffle = true, quiet = false;
+  std::string method = "f-ft";
+  std::vector<std::string> targets = {"q_proj", "v_proj"};
+  std::vector<int64_t> ids;
+
+  void add_to(Options& options) {
+    options.add("model", model, "the model").positional().required();
+    options.add("text", text, "a text").positional();
+    options.group("Training");
+    options.add("rate", rate, "share of the movement").at_least(0).below(10);
+    options.add("max-steps", steps, "steps").above(0);
+    options.add("num-train-epochs", epochs, "passes over the data").at_least(1);
+    options.add("shuffle", shuffle, "a new order every epoch");
+    options.add("method", method, "how to update").one_of({"f-ft", "ft"});
+    options.add("lora-target", targets, "which matrices");
+    options.group("Everywhere");
+    options.add("quiet", quiet, "errors only").flag().not_resolved();
+    options.add("ids", ids, "token ids").at_least(0);
+    options.example("update model facts.json", "updates");
+  }
+};
+
+struct Parsed {
+  Config config;
+  Options options{"update", "forgets, then learns"};
+  explicit Parsed(const Arguments& arguments) {
+    config.add_to(options);
+    CHECK(options.parse(arguments));
+  }
+};
+
+std::string usage_error(const Arguments& arguments) {
+  Config config;
+  Options options("update", "forgets, then learns");
+  config.add_to(options);
+  try {
+    options.parse(arguments);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_CASE("values by name, by place, with '-' or '_', with '=' or a space") {
+  const Parsed p({"m", "--rate=0.5", "--max_steps", "7", "a text", "--lora-target", "k_proj, o_proj", "--ids", "1,2"});
+  CHECK(p.config.model == "m");
+  CHECK(p.config.text == "a text");
+  CHECK(p.config.rate == 0.5);
+  CHECK(p.config.steps == 7);
+  CHECK(p.config.targets == Arguments{"k_proj", "o_proj"});
+  CHECK(p.config.ids == std::vector<int64_t>{1, 2});
+  CHECK(p.options.was_set("rate"));
+  CHECK(p.options.was_set("max_steps"));
+  CHECK_FALSE(p.options.was_set("num-train-epochs"));
+  CHECK_FALSE(p.config.epochs.has_value());
+}
+
+TEST_CASE("a negative number is a value, and '--' ends the options") {
+  CHECK(Parsed({"m", "--", "--rate"}).config.text == "--rate");
+  CHECK(Parsed({"m", "-1 degree"}).config.text == "-1 degree");
+  CHECK(usage_error({"m", "--rate", "-0.3"}) == "--rate: '-0.3' is not a number of at least 0 and below 10");
+}
+
+TEST_CASE("switches and flags") {
+  CHECK(Parsed({"m", "--shuffle"}).config.shuffle);
+  CHECK_FALSE(Parsed({"m", "--shuffle", "off"}).config.shuffle);
+  CHECK_FALSE(Parsed({"m", "--shuffle=false"}).config.shuffle);
+  const Parsed flag({"m", "--quiet", "on"});
+  CHECK(flag.config.quiet);
+  CHECK(flag.config.text == "on");
+  CHECK(usage_error({"m", "--shuffle=maybe"}) == "--shuffle: 'maybe' is not on or off");
+}
+
+TEST_CASE("what is wrong is named with option, value and expectation") {
+  CHECK(usage_error({"m", "--rate", "10"}).find("below 10") != std::string::npos);
+  CHECK(usage_error({"m", "--rate", "nan"}).find("'nan' is not a number") != std::string::npos);
+  CHECK(usage_error({"m", "--rate", "1x"}).find("'1x' is not a number") != std::string::npos);
+  CHECK(usage_error({"m", "--rate", ""}).find("'' is not a number") != std::string::npos);
+  CHECK(usage_error({"m", "--max-steps", "0"}) == "--max-steps: '0' is not a whole number above 0");
+  CHECK(usage_error({"m", "--max-steps", "1.5"}) == "--max-steps: '1.5' is not a whole number above 0");
+  CHECK(usage_error({"m", "--max-steps", "99999999999999999999"}).find("is not a whole number") != std::string::npos);
+  CHECK(usage_error({"m", "--method", "rome"}) == "--method: 'rome' is not one of f-ft, ft");
+  CHECK(usage_error({"m", "--ids", "1,x"}) == "--ids: '1,x' is not whole numbers with commas between of at least 0");
+  CHECK(usage_error({"m", "--ids", "1,-2"}).find("'1,-2' is not") != std::string::npos);
+  CHECK(usage_error({"m", "--rate"}).starts_with("--rate needs a value"));
+  CHECK(usage_error({"m", "--method", "--rate", "1"}).starts_with("--method needs a value"));
+  CHECK(usage_error({"m", "--rate", "1", "--rate", "2"}) == "--rate is given twice");
+  CHECK(usage_error({}) == "MODEL is missing; usage: lethe update MODEL [TEXT] [OPTIONS]");
+  CHECK(usage_error({"m", "t", "more"}).starts_with("unexpected argument 'more'"));
+}
+
+TEST_CASE("an unknown option names the nearest one") {
+  CHECK(usage_error({"m", "--max_stps=3"}).starts_with("unknown option --max_stps (did you mean --max-steps?)"));
+  CHECK(usage_error({"m", "--zzzzzzzz"}).starts_with("unknown option --zzzzzzzz; `lethe update --help`"));
+  CHECK(lethe::nearest_word("updtae", Arguments{"evaluate", "update"}) == "update");
+  CHECK(lethe::nearest_word("xyzzy", Arguments{"evaluate", "update"}).empty());
+}
+
+TEST_CASE("an option without effect is an error only where it was set") {
+  Parsed set({"m", "--rate", "1"});
+  CHECK_THROWS_WITH_AS(set.options.no_effect("rate", "ft forgets nothing"), "--rate has no effect: ft forgets nothing",
+                       UsageError);
+  Parsed unset({"m"});
+  unset.options.no_effect("rate", "ft forgets nothing");
+  CHECK_FALSE(unset.options.json().contains("rate"));
+}
+
+TEST_CASE("a configuration file gives any option, and arguments win") {
+  const TempDir dir;
+  lethe::write_file(dir / "c.toml",
+                    "command = \"update\"\nmodel = \"m\"\nrate = 1\nmax_steps = 5\nshuffle = false\n"
+                    "lora-target = [\"a\", \"b\"]\nids = [3, 4]\n");
+  const Parsed p({"--config", (dir / "c.toml").string(), "--max-steps", "6"});
+  CHECK(p.config.model == "m");
+  CHECK(p.config.rate == 1.0);
+  CHECK(p.config.steps == 6);
+  CHECK_FALSE(p.config.shuffle);
+  CHECK(p.config.targets == Arguments{"a", "b"});
+  CHECK(p.config.ids == std::vector<int64_t>{3, 4});
+  CHECK(p.options.was_set("rate"));
+}
+
+TEST_CASE("a wrong configuration file is an error with file, line and key") {
+  const TempDir dir;
+  const std::string path = (dir / "c.toml").string();
+  const auto error = [&](const std::string& text) {
+    lethe::write_file(path, text);
+    const std::string message = usage_error({"m", "--config", path});
+    CHECK(message.starts_with(path + ":"));
+    return message.substr(path.size() + 1);
+  };
+  CHECK(error("\nrat = 1\n").starts_with("2: rat: no such option (did you mean rate?)"));
+  CHECK(error("rate = \"much\"\n") == "1: rate: 'much' is not a number of at least 0 and below 10");
+  CHECK(error("rate = nan\n").starts_with("1: rate: 'nan' is not a number"));
+  CHECK(error("max-steps = 1.5\n").starts_with("1: max-steps: '1.5' is not a whole number"));
+  CHECK(error("[training]\nrate = 1\n").starts_with("1: training: no such option"));
+  CHECK(error("[rate]\nx = 1\n").starts_with("1: rate: 'a table' is not a number"));
+  CHECK(error("rate = \n").starts_with("1: this is not TOML"));
+  CHECK(error("command = \"finetune\"\n").starts_with("1: command is 'finetune'"));
+  CHECK(error("config = \"other.toml\"\n").starts_with("1: config: no such option"));
+}
+
+TEST_CASE("the resolved configuration repeats the run") {
+  const TempDir dir;
+  Parsed first({"m \"quoted\" \\ and\nmore", "--rate", "1e-5", "--shuffle", "off", "--quiet"});
+  first.config.steps = 77;  // a default that was chosen later
+  lethe::write_file(dir / "c.toml", first.options.toml());
+  const Parsed again({"--config", (dir / "c.toml").string()});
+  CHECK(again.options.json() == first.options.json());
+  CHECK(again.config.model == first.config.model);
+  CHECK(again.config.rate == 1e-5);
+  CHECK(again.config.steps == 77);
+  CHECK_FALSE(again.config.quiet);
+  CHECK_FALSE(again.options.json().contains("num-train-epochs"));
+}
+
+TEST_CASE("help shows usage, examples, groups and defaults") {
+  Config config;
+  Options options("update", "forgets, then learns");
+  config.add_to(options);
+  CHECK_FALSE(options.parse(Arguments{"--rate", "nonsense", "--help"}));
+  const std::string help = options.help();
+  for (const char* part :
+       {"lethe update MODEL [TEXT] [OPTIONS]", "forgets, then learns", "  lethe update model facts.json", "--rate X",
+        "(default 0.3)", "--method f-ft|ft", "--lora-target A,B", "(default q_proj,v_proj)", "--shuffle on|off",
+        "--num-train-epochs N", "--config FILE.toml"}) {
+    CAPTURE(part);
+    CHECK(help.find(part) != std::string::npos);
+  }
+  CHECK(help.find("Arguments:") < help.find("Training:"));
+  CHECK(help.find("Training:") < help.find("Everywhere:"));
+}
+
+}  // namespace
