@@ -23,8 +23,14 @@ struct StoredTensor {
   std::string dtype;        // "F32", "F16", "BF16", or GGUF's "Q4_1", ...
   std::vector<int64_t> shape;
   int64_t size() const;            // elements
+  int64_t cols() const;            // the last extent; a vector is one row
+  int64_t rows() const;            // size() / cols()
   int file = 0;                    // shard
   uint64_t offset = 0, bytes = 0;  // in that file
+  // How the elements lie in a GGUF file: linear weights of [in, out] families transposed; the rows of each of so many
+  // heads with the two halves of rotary positions interleaved.
+  bool transposed = false;
+  int64_t interleaved_heads = 0;
 };
 
 class ModelFiles {
@@ -40,10 +46,15 @@ class ModelFiles {
   const ModelConfig& config() const;
   const std::vector<StoredTensor>& tensors() const;  // in file order
   const StoredTensor* find(const std::string& name) const;
+  // The weight files (model.safetensors, or the shards), and one of them, mapped.
+  const std::vector<fs::path>& files() const;
+  std::span<const std::byte> file_bytes(int file) const;
 
   // The values, exactly (dequantised), as fp32, or rounded once to bf16. `out` holds size() elements.
   void read(const StoredTensor& tensor, float* out) const;
   void read_bf16(const StoredTensor& tensor, uint16_t* out) const;
+  // Rows [first, first + rows) alone, on the calling thread; `out` holds rows * cols() elements.
+  void read_rows(const StoredTensor& tensor, int64_t first, int64_t rows, float* out) const;
   // The bytes as stored, mapped.
   std::span<const std::byte> bytes(const StoredTensor& tensor) const;
 

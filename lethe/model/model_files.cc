@@ -1,0 +1,234 @@
+#include "lethe/model/model_files.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "lethe/base/error.h"
+#include "lethe/model/families.h"
+#include "lethe/model/safetensors.h"
+#include "lethe/tensor/ops.h"
+#include "lethe/tensor/parallel.h"
+
+namespace lethe::model {
+
+using tensor::DType;
+using tensor::Tensor;
+
+struct ModelFiles::Impl {
+  fs::path path;
+  Json config_json;
+  ModelConfig config;
+  std::vector<fs::path> paths;
+  std::vector<MappedFile> files;
+  std::vector<StoredTensor> tensors;
+  std::unordered_map<std::string, size_t> index;
+
+  void open_directory();
+  void open_shards(const fs::path& index_file);
+  void add_safetensors(const fs::path& file);
+  void add(StoredTensor tensor);
+  void check_against_config(const std::string& where) const;
+};
+
+namespace {
+
+std::optional<DType> computable(const std::string& dtype) {
+  if (dtype == "F32") return DType::kF32;
+  if (dtype == "BF16") return DType::kBF16;
+  if (dtype == "F16") return DType::kF16;
+  return std::nullopt;
+}
+
+// The shards in the order in which the index file names them first.
+std::vector<std::string> shard_names(const Json& index, const fs::path& directory, const std::string& where) {
+  const Json& map = json_field(index, "weight_map", where);
+  check(map.is_object() && !map.empty(), "{}: \"weight_map\" is empty, expected tensors and their files", where);
+  std::set<std::string> names;
+  for (const auto& [tensor, file] : map.items()) {
+    check(file.is_string(), "{}: the file of \"{}\" is {}, expected a name", where, tensor, file.dump());
+    const std::string name = file.get<std::string>();
+    check(!name.empty() && fs::path(name).filename() == name && name != "." && name != "..",
+          "{}: \"{}\" is in \"{}\", expected the name of a file beside", where, tensor, name);
+    names.insert(name);
+  }
+  std::string missing;
+  for (const std::string& name : names)
+    if (!fs::is_regular_file(directory / name)) missing += (missing.empty() ? "" : ", ") + name;
+  check(missing.empty(), "{}: missing shards in {}: {}", where, directory.string(), missing);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+int64_t StoredTensor::size() const { return elements_of(shape); }
+int64_t StoredTensor::cols() const { return shape.empty() ? 1 : shape.back(); }
+int64_t StoredTensor::rows() const { return cols() == 0 ? 0 : size() / cols(); }
+
+void ModelFiles::Impl::open_directory() {
+  const fs::path config_file = path / "config.json";
+  check(fs::exists(config_file), "{}: no config.json, expected a Hugging Face model directory{}", path.string(),
+        fs::exists(path / "adapter_config.json") ? " (this is a PEFT adapter: its base model is needed)" : "");
+  config_json = read_json(config_file);
+  config = read_config(config_json, config_file.string());
+  const fs::path single = path / "model.safetensors", index_file = path / "model.safetensors.index.json";
+  if (fs::exists(single)) {
+    add_safetensors(single);
+  } else if (fs::exists(index_file)) {
+    open_shards(index_file);
+  } else {
+    const bool other = fs::exists(path / "pytorch_model.bin") || fs::exists(path / "pytorch_model.bin.index.json");
+    fail("{}: no model.safetensors and no model.safetensors.index.json{}", path.string(),
+         other ? ": pytorch_model.bin is not read, save the model as safetensors" : "");
+  }
+  check_against_config(config_file.string());
+}
+
+void ModelFiles::Impl::open_shards(const fs::path& index_file) {
+  const std::string where = index_file.string();
+  const Json json = read_json(index_file);
+  for (const std::string& name : shard_names(json, path, where)) add_safetensors(path / name);
+  std::unordered_map<std::string, std::string> held;
+  for (const StoredTensor& tensor : tensors)
+    held[tensor.stored_name] = paths[static_cast<size_t>(tensor.file)].filename().string();
+  for (const auto& [name, file] : json["weight_map"].items()) {
+    const auto it = held.find(name);
+    check(it != held.end() && it->second == file.get<std::string>(),
+          "{}: the tensor \"{}\" is promised in {}, but that file does not hold it", where, name,
+          file.get<std::string>());
+  }
+}
+
+void ModelFiles::Impl::add_safetensors(const fs::path& file) {
+  const Family& family = family_of(config.model_type, path.string());
+  files.emplace_back(file);
+  paths.push_back(file);
+  for (SafetensorsEntry& entry : read_safetensors_header(files.back().bytes(), file.string()).entries) {
+    StoredTensor tensor;
+    tensor.name = canonical_name(family, entry.name);
+    tensor.stored_name = std::move(entry.name);
+    tensor.dtype = std::move(entry.dtype);
+    tensor.shape = std::move(entry.shape);
+    tensor.file = static_cast<int>(files.size()) - 1;
+    tensor.offset = entry.begin;
+    tensor.bytes = entry.bytes;
+    add(std::move(tensor));
+  }
+}
+
+void ModelFiles::Impl::add(StoredTensor tensor) {
+  const auto [it, fresh] = index.emplace(tensor.name, tensors.size());
+  if (!fresh) {
+    const StoredTensor& first = tensors[it->second];
+    fail("{}: the tensor \"{}\" is stored twice: as \"{}\" in {} and as \"{}\" in {}", path.string(), tensor.name,
+         first.stored_name, paths[static_cast<size_t>(first.file)].filename().string(), tensor.stored_name,
+         paths[static_cast<size_t>(tensor.file)].filename().string());
+  }
+  tensors.push_back(std::move(tensor));
+}
+
+void ModelFiles::Impl::check_against_config(const std::string& where) const {
+  const auto check_tensor = [&](const std::string& name, const std::vector<int64_t>& shape, bool needed) {
+    const auto it = index.find(name);
+    check(it != index.end() || !needed, "{}: the tensor \"{}\" {} is missing, {} asks for it", path.string(), name,
+          shape_text(shape), where);
+    if (it == index.end()) return;
+    const StoredTensor& tensor = tensors[it->second];
+    check(tensor.shape == shape, "{}: the tensor \"{}\" has the shape {}, expected {} by {}", path.string(), name,
+          shape_text(tensor.shape), shape_text(shape), where);
+    check(computable(tensor.dtype).has_value(), "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16",
+          path.string(), name, tensor.dtype);
+  };
+  for (const ParameterSpec& spec : parameter_specs(config)) check_tensor(spec.name, spec.shape, true);
+  const std::string head = std::string(family_of(config.model_type, where).head) + ".weight";
+  check_tensor(head, {config.vocab_size, config.hidden_size}, false);  // tied models may store it as well
+}
+
+ModelFiles::ModelFiles() : impl_(std::make_unique<Impl>()) {}
+ModelFiles::ModelFiles(ModelFiles&&) noexcept = default;
+ModelFiles& ModelFiles::operator=(ModelFiles&&) noexcept = default;
+ModelFiles::~ModelFiles() = default;
+
+ModelFiles ModelFiles::open(const fs::path& model) {
+  ModelFiles out;
+  out.impl_->path = model;
+  check(fs::exists(model), "{}: no such file or directory, expected a model", model.string());
+  check(fs::is_directory(model), "{}: is a file, expected a Hugging Face model directory", model.string());
+  out.impl_->open_directory();
+  return out;
+}
+
+const fs::path& ModelFiles::path() const { return impl_->path; }
+bool ModelFiles::is_gguf() const { return false; }
+const Json& ModelFiles::config_json() const { return impl_->config_json; }
+const ModelConfig& ModelFiles::config() const { return impl_->config; }
+const std::vector<StoredTensor>& ModelFiles::tensors() const { return impl_->tensors; }
+const std::vector<fs::path>& ModelFiles::files() const { return impl_->paths; }
+
+const StoredTensor* ModelFiles::find(const std::string& name) const {
+  const auto it = impl_->index.find(name);
+  return it == impl_->index.end() ? nullptr : &impl_->tensors[it->second];
+}
+
+std::span<const std::byte> ModelFiles::file_bytes(int file) const {
+  return impl_->files[static_cast<size_t>(file)].bytes();
+}
+
+std::span<const std::byte> ModelFiles::bytes(const StoredTensor& tensor) const {
+  return file_bytes(tensor.file).subspan(tensor.offset, tensor.bytes);
+}
+
+void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t rows, float* out) const {
+  const std::optional<DType> dtype = computable(stored.dtype);
+  check(dtype.has_value(), "{}: the tensor \"{}\" has the dtype {}, its values cannot be read", path().string(),
+        stored.name, stored.dtype);
+  const size_t width = tensor::size_of(*dtype);
+  const int64_t count = rows * stored.cols();
+  const auto source =
+      bytes(stored).subspan(static_cast<size_t>(first * stored.cols()) * width, static_cast<size_t>(count) * width);
+  // Nothing makes a safetensors file align its tensors.
+  if (reinterpret_cast<uintptr_t>(source.data()) % width == 0) {
+    tensor::convert(Tensor(const_cast<std::byte*>(source.data()), *dtype, 1, count), Tensor(out, 1, count));
+  } else {
+    std::vector<std::byte> aligned(source.begin(), source.end());
+    tensor::convert(Tensor(aligned.data(), *dtype, 1, count), Tensor(out, 1, count));
+  }
+}
+
+void ModelFiles::read(const StoredTensor& tensor, float* out) const {
+  const int64_t cols = tensor.cols();
+  const int64_t grain = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, cols));
+  tensor::parallel_for(tensor.rows(), grain,
+                       [&](int64_t begin, int64_t end) { read_rows(tensor, begin, end - begin, out + begin * cols); });
+}
+
+void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
+  const int64_t cols = tensor.cols();
+  const int64_t block = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, cols));  // rows whose fp32 fits a cache
+  const auto source = bytes(tensor);
+  if (tensor.dtype == "BF16") {
+    std::memcpy(out, source.data(), source.size());
+    return;
+  }
+  tensor::parallel_for(tensor.rows(), block, [&](int64_t begin, int64_t end) {
+    std::vector<float> values(static_cast<size_t>(block * cols));
+    for (; begin < end; begin += block) {
+      const int64_t rows = std::min(block, end - begin);
+      read_rows(tensor, begin, rows, values.data());
+      tensor::convert(Tensor(values.data(), 1, rows * cols), Tensor(out + begin * cols, DType::kBF16, 1, rows * cols));
+    }
+  });
+}
+
+Json ModelFiles::tokenizer_json() const {
+  const fs::path file = path() / "tokenizer.json";
+  return fs::exists(file) ? read_json(file) : Json();
+}
+Json ModelFiles::tokenizer_config() const {
+  const fs::path file = path() / "tokenizer_config.json";
+  return fs::exists(file) ? read_json(file) : Json();
+}
+
+}  // namespace lethe::model
