@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lethe/base/error.h"
+#include "lethe/tensor/cpu/amx_product.h"
 #include "lethe/tensor/cpu/onednn_product.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"
@@ -70,6 +71,7 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptio
   const Sizes sizes = checked_sizes(a, b, c, options);
   if (sizes.m == 0 || sizes.n == 0) return;
   if (sizes.k == 0) return product_of_nothing(c, options);
+  if (a.dtype == DType::kBF16 && has_amx()) return amx_product(a, b, c, options);
   if (!onednn_product(a, b, c, options)) product_by_widening(a, b, c, options);
 }
 

@@ -55,11 +55,13 @@ double measure_peak_bandwidth() {
   Buffer memory(kBytes);
   std::fill_n(reinterpret_cast<uint32_t*>(memory.data()), kBytes / 4, 1u);  // else all pages are the one zero page
   const auto* words = reinterpret_cast<const uint32_t*>(memory.data());
-  std::vector<uint32_t> sums(static_cast<size_t>(num_threads()));  // kept, or nothing need be read
+  const int64_t threads = num_threads(), part = kBytes / 4 / threads;
+  std::vector<uint32_t> sums(static_cast<size_t>(threads));  // kept, or nothing need be read
   const double seconds = shortest_run(0.2, [&] {
-    parallel_for(num_threads(), 1, [&](int64_t begin, int64_t end) {
-      const int64_t part = kBytes / 4 / num_threads();
-      sums[static_cast<size_t>(begin)] = std::accumulate(words + begin * part, words + end * part, 0u);
+    parallel_for(threads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        sums[static_cast<size_t>(i)] = std::accumulate(words + i * part, words + (i + 1) * part, 0u);
+      }
     });
   });
   return static_cast<double>(kBytes) / seconds;
