@@ -11,6 +11,9 @@
 #include "lethe/tensor/parallel.h"
 #include "lethe/tensor/tensor.h"
 
+// The instruction sets that kernels are not compiled for; Highway's headers, included later, read it.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)
+
 namespace lethe::tensor {
 
 struct BF16 {

@@ -5,12 +5,9 @@
 // and is then compiled once for each instruction set: the compiler's baseline, AVX2 and AVX-512 (fewer than Highway's
 // list, to build faster). What follows are vectors of fp32 with loads and stores of every type, tails, and exp.
 // No include guard on purpose: each target reads the second half again.
-#include "lethe/tensor/cpu/elements.h"
-#ifndef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)
-#endif
-#include "hwy/foreach_target.h"  // IWYU pragma: keep
-// foreach_target.h comes first
+#include "hwy/foreach_target.h"         // IWYU pragma: keep
+#include "lethe/tensor/cpu/elements.h"  // first: it says which targets
+// after foreach_target.h
 #include "hwy/highway.h"
 
 #if defined(LETHE_TENSOR_CPU_SIMD_H) == defined(HWY_TARGET_TOGGLE)
