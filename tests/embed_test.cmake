@@ -9,6 +9,6 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${work}/prefix)
 run(${CMAKE_COMMAND} -S ${SOURCE}/examples/embed -B ${work}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
     -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${work}/prefix)
 run(${CMAKE_COMMAND} --build ${work}/build)
-run(${work}/build/complete ${SOURCE}/tests/golden/models/llama 1 2 3)
+run(${work}/build/complete ${SOURCE}/tests/golden/models/llama --ids 1 2 3)
 run(${work}/prefix/bin/lethe --version)
 file(REMOVE_RECURSE ${work})

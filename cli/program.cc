@@ -1,0 +1,65 @@
+#include "cli/program.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "lethe/run/progress.h"
+#include "lethe/tensor/ops.h"
+#include "lethe/tensor/parallel.h"
+
+namespace lethe::cli {
+
+bool Common::start(Options& options, Arguments arguments) {
+  options.group("Everywhere");
+  options.add("device", device, "where to compute").one_of({"auto", "cpu", "cuda"});
+  options.add("threads", threads, "threads; 0: one for each core").at_least(0).at_most(1024);
+  options.add("precision", precision, "of the computation; auto: bf16 where the processor has it")
+      .one_of({"auto", "bf16", "fp32"});
+  options.add("seed", seed, "names the stream of random numbers: the same seed, the same result").at_least(0);
+  options.add("json", json, "the result as one JSON document").flag().not_resolved();
+  options.add("quiet", quiet, "nothing but errors on stderr").flag().not_resolved();
+  if (!options.parse(arguments)) {
+    print(options.help());
+    return false;
+  }
+  check(device != "cuda", "--device cuda: this build has no CUDA; use --device cpu, or auto");
+  run::set_quiet(quiet);
+  tensor::set_num_threads(static_cast<int>(threads));
+  return true;
+}
+
+tensor::DType Common::dtype() const {
+  const bool bf16 = precision == "bf16" || (precision == "auto" && tensor::has_fast_bf16());
+  return bf16 ? tensor::DType::kBF16 : tensor::DType::kF32;
+}
+
+void print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  check(written, "writing the result to stdout: {}", std::strerror(errno));
+}
+
+void print_json(const OrderedJson& json) {
+  print(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+}
+
+const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::string_view program) {
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs) {
+    if (name == verb.name) return verb;
+    names.emplace_back(verb.name);
+  }
+  const std::string nearest = nearest_word(name, names);
+  fail_usage("unknown command '{}'{}; `{}` knows {}", name,
+             nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), program, fmt::join(names, ", "));
+}
+
+std::string list_verbs(std::span<const Verb> verbs) {
+  std::string text;
+  for (const Verb& verb : verbs) text += fmt::format("  {:<11} {}\n", verb.name, verb.summary);
+  return text;
+}
+
+}  // namespace lethe::cli

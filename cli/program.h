@@ -1,0 +1,47 @@
+// What the verbs share: the options that every command has, and how a result is printed. A verb is one function in a
+// file of its own: it lists its options, parses, makes one call into the library, and prints.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lethe/base/json.h"
+#include "lethe/base/options.h"
+#include "lethe/tensor/tensor.h"
+
+namespace lethe::cli {
+
+using Arguments = std::span<const std::string>;  // what follows the name of the command
+
+struct Verb {
+  const char* name;
+  const char* summary;
+  void (*run)(Arguments arguments);
+};
+
+void convert(Arguments arguments);
+void delta(Arguments arguments);
+void tokenize(Arguments arguments);
+
+struct Common {
+  std::string device = "auto", precision = "auto";
+  int64_t threads = 0, seed = 0;
+  bool json = false, quiet = false;
+
+  // Adds these to the command's options, parses, and makes threads and quiet hold for the process. False: --help was
+  // asked for and printed, the verb is done.
+  bool start(Options& options, Arguments arguments);
+  tensor::DType dtype() const;  // of computation: what --precision says, auto being bf16 where the processor has it
+};
+
+// The result, to stdout; that nobody can read it is an Error.
+void print(std::string_view text);
+void print_json(const OrderedJson& json);  // one document, on one line
+
+// The verb called `name`, or a UsageError that lists those there are.
+const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::string_view program);
+// "  update      forget the old facts, ...", a line a verb.
+std::string list_verbs(std::span<const Verb> verbs);
+
+}  // namespace lethe::cli

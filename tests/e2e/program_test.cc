@@ -1,0 +1,71 @@
+// The frame of the program: help, version, wrong arguments, exit statuses.
+#include <doctest/doctest.h>
+
+#include "tests/e2e/run.h"
+#include "tests/temp_dir.h"
+
+namespace {
+
+// Status 2, nothing on stdout, and one or two lines on stderr that begin with the program's name and hold `part`.
+void check_usage_error(const std::vector<std::string>& arguments, const std::string& part) {
+  const Run run = run_lethe(arguments);
+  CAPTURE(part);
+  CAPTURE(run.err);
+  CHECK(run.status == 2);
+  CHECK(run.out.empty());
+  CHECK(run.err.starts_with("lethe: "));
+  CHECK(contains(run.err, part));
+  CHECK(std::count(run.err.begin(), run.err.end(), '\n') <= 2);
+}
+
+TEST_CASE("--version and --help are results") {
+  CHECK(run_lethe({"--version"}).out == "lethe 0.1.0\n");
+  const Run overview = run_lethe({"--help"});
+  CHECK(overview.status == 0);
+  for (const char* command : {"delta", "tokenize", "convert"}) {
+    CAPTURE(command);
+    CHECK(contains(overview.out, command));
+    const Run help = run_lethe({command, "--help"});
+    CHECK(help.status == 0);
+    CHECK(help.err.empty());
+    CHECK(contains(help.out, "lethe " + std::string(command)));
+    CHECK(contains(help.out, "Examples:"));
+    CHECK(run_lethe({"help", command}).out == help.out);
+  }
+}
+
+TEST_CASE("no command, unknown commands and those of later releases") {
+  CHECK(run_lethe({}).status == 2);
+  check_usage_error({"tokenise"}, "unknown command 'tokenise' (did you mean tokenize?)");
+  check_usage_error({"world", "make"}, "unknown command 'world'");
+  check_usage_error({"probe"}, "`lethe` knows ");
+  check_usage_error({"help", "probe"}, "unknown command 'probe'");
+  check_usage_error({"--json", "tokenize"}, "options stand after the command");
+}
+
+TEST_CASE("wrong options") {
+  check_usage_error({"tokenize", "m", "text", "--jsn"}, "unknown option --jsn (did you mean --json?)");
+  check_usage_error({"tokenize", "m", "text", "--threads", "two"}, "--threads: 'two' is not a whole number");
+  check_usage_error({"tokenize", "m", "text", "--precision", "int8"},
+                    "--precision: 'int8' is not one of auto, bf16, fp32");
+  check_usage_error({"tokenize"}, "MODEL is missing");
+  check_usage_error({"convert", "m"}, "--out is missing");
+  const TempDir dir;
+  lethe::write_file(dir / "c.toml", "seed = 1\nthread = 2\n");
+  check_usage_error({"tokenize", "m", "text", "--config", (dir / "c.toml").string()},
+                    "c.toml:2: thread: no such option (did you mean threads?)");
+}
+
+TEST_CASE("--device cuda says that there is none") {
+  const Run run = run_lethe({"tokenize", "m", "text", "--device", "cuda"});
+  CHECK(run.status == 1);
+  CHECK(contains(run.err, "no CUDA"));
+}
+
+TEST_CASE("a result that cannot be written is an error") {
+  const Run run = run_lethe({"--version"}, "/dev/full");
+  CHECK(run.status == 1);
+  CHECK(contains(run.err, "No space left on device"));
+}
+
+}  // namespace
