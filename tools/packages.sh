@@ -5,10 +5,8 @@ say() { echo "lethe setup: $*" >&2; }
 
 # The apt packages among the arguments that are not installed.
 missing_apt() {
-  local package
-  for package in "$@"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
-  done
+  comm -23 <(printf '%s\n' "$@" | sort) \
+    <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sort)
 }
 
 # as_root COMMAND ...: as we are, or through sudo where it asks for no password; 126: neither.
