@@ -1,5 +1,8 @@
 #include "lethe/model/model_files.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -40,6 +43,13 @@ std::optional<DType> computable(const std::string& dtype) {
   if (dtype == "BF16") return DType::kBF16;
   if (dtype == "F16") return DType::kF16;
   return std::nullopt;
+}
+
+// Advice about the pages that hold these bytes.
+void advise(std::span<const std::byte> bytes, int advice) {
+  const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size() - begin, advice);
 }
 
 // The shards in the order in which the index file names them first.
@@ -180,6 +190,10 @@ std::span<const std::byte> ModelFiles::bytes(const StoredTensor& tensor) const {
   return file_bytes(tensor.file).subspan(tensor.offset, tensor.bytes);
 }
 
+void ModelFiles::release(const StoredTensor& tensor) const {
+  if (tensor.bytes > 0) advise(bytes(tensor), MADV_DONTNEED);
+}
+
 void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t rows, float* out) const {
   const std::optional<DType> dtype = computable(stored.dtype);
   check(dtype.has_value(), "{}: the tensor \"{}\" has the dtype {}, its values cannot be read", path().string(),
@@ -207,9 +221,9 @@ void ModelFiles::read(const StoredTensor& tensor, float* out) const {
 void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
   const int64_t cols = tensor.cols();
   const int64_t block = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, cols));  // rows whose fp32 fits a cache
-  const auto source = bytes(tensor);
   if (tensor.dtype == "BF16") {
-    std::memcpy(out, source.data(), source.size());
+    std::memcpy(out, bytes(tensor).data(), tensor.bytes);
+    release(tensor);
     return;
   }
   tensor::parallel_for(tensor.rows(), block, [&](int64_t begin, int64_t end) {
@@ -220,6 +234,7 @@ void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
       tensor::convert(Tensor(values.data(), 1, rows * cols), Tensor(out + begin * cols, DType::kBF16, 1, rows * cols));
     }
   });
+  release(tensor);
 }
 
 Json ModelFiles::tokenizer_json() const {

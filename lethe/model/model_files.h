@@ -55,6 +55,8 @@ class ModelFiles {
   void read_bf16(const StoredTensor& tensor, uint16_t* out) const;
   // Rows [first, first + rows) alone, on the calling thread; `out` holds rows * cols() elements.
   void read_rows(const StoredTensor& tensor, int64_t first, int64_t rows, float* out) const;
+  // Gives the memory that reading its bytes took back to the system; read() and read_bf16() do so themselves.
+  void release(const StoredTensor& tensor) const;
   // The bytes as stored, mapped.
   std::span<const std::byte> bytes(const StoredTensor& tensor) const;
 
@@ -69,18 +71,21 @@ class ModelFiles {
 };
 
 // Fills `out` (size() elements) with the new values of a tensor and returns true, or returns false: unchanged, its
-// bytes are copied.
+// bytes are copied. Where a tied model also stores its head, the head takes the embedding's new values: the embedding
+// is asked for again.
 using NewValues = std::function<bool(const StoredTensor& tensor, float* out)>;
 
 struct WriteModelOptions {
   std::string dtype;       // "": the source's own (quantised GGUF tensors become BF16)
-  bool untie = false;      // also write the head as a tensor of its own and say so in config.json
+  bool untie = false;      // also write the head as a tensor of its own (asked for by its name; unchanged: the source's
+                           // embedding) and say so in config.json
   bool overwrite = false;  // replace the model files of an existing directory; otherwise they must not be there
 };
 
 // Writes a Hugging Face directory beside the source's look: same tensors, dtypes and shards, tokenizer and other small
-// files carried over. Streams tensor by tensor (memory: a few tensors), rounds fp32 values once, ends with the renames,
-// config.json last: a directory is never half a model.
+// files carried over. Of a GGUF file: one model.safetensors, all tensors in the type of the matrices where they are all
+// F32, F16 or BF16, else in BF16. Streams tensor by tensor (memory: a few tensors), rounds fp32 values once, ends with
+// the renames, config.json last: a directory is never half a model.
 void write_model(const ModelFiles& source, const fs::path& out, const NewValues& values,
                  const WriteModelOptions& options = {});
 

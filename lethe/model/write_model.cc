@@ -1,0 +1,262 @@
+#include "lethe/model/write_model.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <set>
+
+#include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
+#include "lethe/model/families.h"
+#include "lethe/model/safetensors.h"
+#include "lethe/model/staged_directory.h"
+#include "lethe/tensor/ops.h"
+#include "lethe/tensor/parallel.h"
+
+namespace lethe::model {
+namespace {
+
+using tensor::DType;
+using tensor::Tensor;
+
+constexpr const char* kIndexName = "model.safetensors.index.json";
+
+// One tensor on its way: where its bytes come from, whose values it takes, and where it goes.
+struct Job {
+  const StoredTensor* source;
+  const StoredTensor* asked;  // a tied head follows the embedding
+  SafetensorsEntry target;
+};
+
+struct OutFile {
+  std::string name, header;
+  std::vector<Job> jobs;
+};
+
+struct Plan {
+  std::deque<StoredTensor> made;  // tensors that the source does not store
+  std::vector<OutFile> files;
+  bool same_layout = true;  // headers and index are the source's own
+};
+
+DType computed(const std::string& dtype) {
+  return dtype == "F32" ? DType::kF32 : dtype == "BF16" ? DType::kBF16 : DType::kF16;
+}
+
+// What quantised tensors become: the type of the matrices where all have one that safetensors knows, else BF16.
+std::string dtype_of_gguf(const ModelFiles& source) {
+  std::set<std::string> types;
+  for (const StoredTensor& tensor : source.tensors())
+    if (tensor.shape.size() > 1) types.insert(tensor.dtype);
+  return types.size() == 1 && bytes_of_dtype(*types.begin()) > 0 ? *types.begin() : "BF16";
+}
+
+Plan plan_files(const ModelFiles& source, const WriteModelOptions& options) {
+  Plan plan;
+  const ModelConfig& config = source.config();
+  const Family& family = family_of(config.model_type, source.path().string());
+  const std::string head = std::string(family.head) + ".weight";
+  const StoredTensor* embedding = source.find(std::string(family.embedding) + ".weight");
+  std::set<std::string> parameters = {head};
+  for (const ParameterSpec& spec : parameter_specs(config)) parameters.insert(spec.name);
+  const std::string dtype = source.is_gguf() && options.dtype.empty() ? dtype_of_gguf(source) : options.dtype;
+
+  for (const fs::path& path : source.files())
+    plan.files.push_back({source.is_gguf() ? "model.safetensors" : path.filename().string(), "", {}});
+  const auto add = [&](const StoredTensor& tensor) {
+    const bool follows = config.tied_embeddings && !options.untie && tensor.name == head;
+    Job job{&tensor, follows ? embedding : &tensor, {tensor.stored_name, tensor.dtype, tensor.shape}};
+    job.target.begin = tensor.offset;
+    job.target.bytes = tensor.bytes;
+    if (source.is_gguf()) job.target.name = tensor.name;
+    if (!dtype.empty() && parameters.count(tensor.name)) job.target.dtype = dtype;
+    if (job.target.dtype != tensor.dtype) plan.same_layout = false;
+    plan.files[static_cast<size_t>(tensor.file)].jobs.push_back(std::move(job));
+  };
+  for (const StoredTensor& tensor : source.tensors()) add(tensor);
+  if (options.untie && config.tied_embeddings && !source.find(head)) {
+    plan.made.push_back(*embedding);
+    plan.made.back().name = plan.made.back().stored_name = head;
+    plan.made.back().file = static_cast<int>(plan.files.size()) - 1;
+    add(plan.made.back());
+    plan.same_layout = false;
+  }
+  if (source.is_gguf()) plan.same_layout = false;
+
+  for (size_t i = 0; i < plan.files.size(); ++i) {
+    OutFile& file = plan.files[i];
+    const auto bytes = source.file_bytes(static_cast<int>(i));
+    if (plan.same_layout) {
+      const size_t header = file.jobs.empty() ? bytes.size() : file.jobs.front().target.begin;
+      file.header.assign(reinterpret_cast<const char*>(bytes.data()), header);
+      continue;
+    }
+    std::map<std::string, std::string> metadata = {{"format", "pt"}};
+    if (source.is_gguf())
+      std::sort(file.jobs.begin(), file.jobs.end(),
+                [](const Job& a, const Job& b) { return a.target.name < b.target.name; });
+    else
+      metadata = read_safetensors_header(bytes, source.files()[i].string()).metadata;
+    std::vector<SafetensorsEntry> entries;
+    for (const Job& job : file.jobs) entries.push_back(job.target);
+    file.header = safetensors_header(entries, metadata);
+    for (size_t j = 0; j < entries.size(); ++j) file.jobs[j].target = entries[j];
+  }
+  return plan;
+}
+
+// The file is written in blocks, each by whichever thread is free: while one computes the other writes.
+void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_rows, StagedDirectory& staged,
+                  int file) {
+  const SafetensorsEntry& target = job.target;
+  if (!new_rows && target.dtype == job.source->dtype) {
+    const auto bytes = source.bytes(*job.source);
+    const size_t block = 1 << 20;
+    tensor::parallel_tasks(static_cast<int64_t>((bytes.size() + block - 1) / block), [&](int64_t i) {
+      const size_t begin = static_cast<size_t>(i) * block;
+      staged.write(file, target.begin + begin, bytes.subspan(begin, std::min(block, bytes.size() - begin)));
+    });
+    return;
+  }
+  const DType dtype = computed(target.dtype);
+  const int64_t cols = job.source->cols(), rows = job.source->rows();
+  const int64_t width = static_cast<int64_t>(tensor::size_of(dtype));
+  const int64_t block = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, cols));
+  tensor::parallel_tasks((rows + block - 1) / block, [&](int64_t i) {
+    const int64_t first = i * block, count = std::min(block, rows - first), size = count * cols;
+    const auto values = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(size));
+    const auto stored = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(size * width));
+    if (new_rows)
+      new_rows(first, count, values.get());
+    else
+      source.read_rows(*job.source, first, count, values.get());
+    tensor::convert(Tensor(values.get(), 1, size), Tensor(stored.get(), dtype, 1, size));
+    staged.write(file, target.begin + static_cast<uint64_t>(first * cols * width),
+                 {stored.get(), static_cast<size_t>(size * width)});
+  });
+}
+
+std::string config_text(const ModelFiles& source, const WriteModelOptions& options) {
+  const fs::path file = source.path() / "config.json";
+  if (!source.is_gguf() && options.dtype.empty() && !options.untie) return read_file(file);
+  OrderedJson config = source.is_gguf() ? OrderedJson(source.config_json()) : OrderedJson::parse(read_file(file));
+  if (options.untie) config["tie_word_embeddings"] = false;
+  const std::string dtype = source.is_gguf() && options.dtype.empty() ? dtype_of_gguf(source) : options.dtype;
+  if (!dtype.empty()) {
+    const char* name = dtype == "F32" ? "float32" : dtype == "F16" ? "float16" : "bfloat16";
+    config[config.contains("dtype") ? "dtype" : "torch_dtype"] = name;  // transformers 5, or 4
+  }
+  return config.dump(2) + "\n";
+}
+
+std::string index_text(const ModelFiles& source, const Plan& plan) {
+  const std::string text = read_file(source.path() / kIndexName);
+  if (plan.same_layout) return text;
+  OrderedJson index = OrderedJson::parse(text);
+  uint64_t total = 0;
+  for (const OutFile& file : plan.files) {
+    for (const Job& job : file.jobs) {
+      total += job.target.bytes;
+      index["weight_map"][job.target.name] = file.name;
+    }
+  }
+  index["metadata"]["total_size"] = total;
+  return index.dump(2) + "\n";
+}
+
+// Files of a model directory that write_model makes itself, and other formats' weights: not carried over.
+bool is_carried(const fs::path& path) {
+  static const std::set<std::string> weights = {".safetensors", ".bin", ".gguf", ".h5",   ".msgpack", ".pt",  ".pth",
+                                                ".ckpt",        ".ot",  ".onnx", ".part", ".tflite",  ".npz", ".zip"};
+  const std::string name = path.filename().string();
+  return fs::is_regular_file(path) && !name.starts_with('.') && !weights.count(path.extension().string()) &&
+         !name.ends_with(".index.json") && name != "config.json" && name != "adapter_config.json" &&
+         fs::file_size(path) <= (64 << 20);
+}
+
+// The files of a model that an earlier run left in `out`, by their names; never anything else.
+std::vector<fs::path> model_files_in(const fs::path& out) {
+  static const std::set<std::string> names = {"config.json",
+                                              kIndexName,
+                                              "tokenizer.json",
+                                              "tokenizer_config.json",
+                                              "special_tokens_map.json",
+                                              "added_tokens.json",
+                                              "tokenizer.model",
+                                              "vocab.json",
+                                              "merges.txt",
+                                              "generation_config.json",
+                                              "chat_template.jinja",
+                                              "chat_template.json"};
+  std::vector<fs::path> found;
+  if (!fs::is_directory(out)) return found;
+  for (const auto& entry : fs::directory_iterator(out)) {
+    const std::string name = entry.path().filename().string();
+    const bool shard = name.starts_with("model") && name.ends_with(".safetensors");
+    if (entry.is_regular_file() && (shard || names.count(name))) found.push_back(entry.path());
+  }
+  // config.json first: without it the directory is no model while the files change.
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    return std::pair(a.filename() != "config.json", a) < std::pair(b.filename() != "config.json", b);
+  });
+  return found;
+}
+
+void add_small_files(const ModelFiles& source, const Plan& plan, StagedDirectory& staged) {
+  if (!source.is_gguf()) {
+    std::vector<fs::path> carried;
+    for (const auto& entry : fs::directory_iterator(source.path()))
+      if (is_carried(entry.path())) carried.push_back(entry.path());
+    std::sort(carried.begin(), carried.end());
+    for (const fs::path& path : carried) staged.add(path.filename().string(), read_file(path));
+    if (plan.files.size() > 1 || fs::exists(source.path() / kIndexName))
+      staged.add(kIndexName, index_text(source, plan));
+    return;
+  }
+  if (const Json tokenizer = source.tokenizer_json(); !tokenizer.is_null())
+    staged.add("tokenizer.json", tokenizer.dump(2) + "\n");
+  if (const Json config = source.tokenizer_config(); !config.is_null())
+    staged.add("tokenizer_config.json", config.dump(2) + "\n");
+}
+
+}  // namespace
+
+void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRowsOf& rows_of,
+                      const WriteModelOptions& options) {
+  check(options.dtype.empty() || options.dtype == "F32" || options.dtype == "F16" || options.dtype == "BF16",
+        "writing {}: the dtype is \"{}\", expected F32, F16 or BF16", out.string(), options.dtype);
+  const std::vector<fs::path> stale = model_files_in(out);
+  check(stale.empty() || options.overwrite, "{} exists and holds a model ({}): nothing is overwritten", out.string(),
+        stale.empty() ? "" : stale.front().filename().string());
+
+  const Plan plan = plan_files(source, options);
+  StagedDirectory staged(out);
+  for (const OutFile& file : plan.files) {
+    const int number = staged.create(file.name);
+    staged.write(number, 0, std::as_bytes(std::span(file.header)));
+    for (const Job& job : file.jobs) {
+      if (interrupted()) throw Interrupted(fmt::format("interrupted: {} is not written", out.string()));
+      write_tensor(source, job, rows_of(*job.asked), staged, number);
+      source.release(*job.source);
+    }
+  }
+  add_small_files(source, plan, staged);
+  staged.add("config.json", config_text(source, options));
+  staged.commit(stale);
+}
+
+void write_model(const ModelFiles& source, const fs::path& out, const NewValues& values,
+                 const WriteModelOptions& options) {
+  int64_t largest = 0;
+  for (const StoredTensor& tensor : source.tensors()) largest = std::max(largest, tensor.size());
+  const auto buffer = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(largest));
+  const auto rows_of = [&](const StoredTensor& tensor) -> NewRows {
+    if (!values || !values(tensor, buffer.get())) return {};
+    return [&, cols = tensor.cols()](int64_t first, int64_t rows, float* to) {
+      std::copy_n(buffer.get() + first * cols, rows * cols, to);
+    };
+  };
+  write_model_rows(source, out, rows_of, options);
+}
+
+}  // namespace lethe::model
