@@ -34,7 +34,7 @@ constexpr int64_t kBlock = 32;            // rows and columns of a block of C
 constexpr int64_t kTileElements = 512;    // bf16
 constexpr int64_t kBlockElements = 1024;  // fp32
 constexpr int64_t kMaxStretch = 768;      // of K: 32 rows of A are then 48 KB
-constexpr int64_t kStripBytes = 640 << 10;
+constexpr int64_t kStripBytes = 1 << 20;
 constexpr int64_t kRowsAtOnce = 1024;  // of C, whose unfinished sums wait in the L2 cache when K has several stretches
 
 int64_t divided_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
@@ -133,8 +133,62 @@ struct __attribute__((packed)) TileConfig {
 };
 static_assert(sizeof(TileConfig) == 64);
 
-// block [4 tiles] = or += the product of two panels. Registers: 0 to 3 sums, 4 and 5 A, 6 and 7 B.
-LETHE_AMX void multiply_panels(const uint16_t* a, const uint16_t* b, int64_t steps, bool first, float* block) {
+// A finished block of sums on its way into c, row by row: the vector unit does that while the tile unit multiplies the
+// next block.
+class FinishedBlock {
+ public:
+  FinishedBlock(const Tensor& c, const MatmulOptions& options) : c_(c), options_(options) {}
+
+  LETHE_AMX void start(const float* sums, int64_t row, int64_t col) {
+    sums_ = sums;
+    row_ = row;
+    col_ = col;
+    next_ = 0;
+    rows_ = std::min(kBlock, c_.rows - row);
+    const int64_t cols = std::min(kBlock, c_.cols - col);
+    masks_[0] = static_cast<__mmask16>((1u << std::min<int64_t>(cols, 16)) - 1);
+    masks_[1] = static_cast<__mmask16>((1u << std::max<int64_t>(cols - 16, 0)) - 1);
+  }
+  LETHE_AMX void write_rows(int64_t count) {
+    for (const int64_t end = std::min(rows_, next_ + count); next_ < end; ++next_) {
+      for (int64_t half = 0; half < 2; ++half) write_half_row(half);
+    }
+  }
+
+ private:
+  LETHE_AMX void write_half_row(int64_t half) {
+    const __mmask16 mask = masks_[half];
+    const int64_t row = row_ + next_, col = col_ + half * kTile;
+    __m512 x = _mm512_load_ps(sums_ + (next_ / kTile * 2 + half) * 256 + next_ % kTile * kTile);
+    const MatmulOptions& o = options_;
+    x = _mm512_mul_ps(x, _mm512_set1_ps(o.scale));
+    if (o.bias) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, o.bias + col));
+    if (o.residual) {
+      x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, o.residual->f32() + row * o.residual->stride + col));
+    }
+    if (c_.dtype == DType::kF32) {
+      float* out = c_.f32() + row * c_.stride + col;
+      if (o.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, out));
+      _mm512_mask_storeu_ps(out, mask, x);
+    } else {
+      const __m256bh rounded = _mm512_cvtneps_pbh(x);
+      __m256i bits;
+      std::memcpy(&bits, &rounded, sizeof(bits));
+      _mm256_mask_storeu_epi16(c_.bf16() + row * c_.stride + col, mask, bits);
+    }
+  }
+
+  const Tensor c_;
+  const MatmulOptions& options_;
+  const float* sums_ = nullptr;
+  int64_t row_ = 0, col_ = 0, next_ = 0, rows_ = 0;
+  __mmask16 masks_[2] = {};
+};
+
+// block [4 tiles] = or += the product of two panels, while `finished` is written. Registers: 0 to 3 sums, 4 and 5 A, 6
+// and 7 B. B passes by the L1 cache, so that A stays there.
+LETHE_AMX void multiply_panels(const uint16_t* a, const uint16_t* b, int64_t steps, bool first, float* block,
+                               FinishedBlock& finished) {
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -146,48 +200,22 @@ LETHE_AMX void multiply_panels(const uint16_t* a, const uint16_t* b, int64_t ste
     _tile_loadd(2, block + 512, 64);
     _tile_loadd(3, block + 768, 64);
   }
+  const int64_t rows_a_step = divided_up(kBlock, steps);
   for (int64_t s = 0; s < steps; ++s, a += 2 * kTileElements, b += 2 * kTileElements) {
-    _tile_loadd(6, b, 64);
+    _tile_stream_loadd(6, b, 64);
     _tile_loadd(4, a, 64);
-    _tile_loadd(7, b + kTileElements, 64);
+    _tile_stream_loadd(7, b + kTileElements, 64);
     _tile_loadd(5, a + kTileElements, 64);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    finished.write_rows(rows_a_step);
   }
   _tile_stored(0, block, 64);
   _tile_stored(1, block + 256, 64);
   _tile_stored(2, block + 512, 64);
   _tile_stored(3, block + 768, 64);
-}
-
-// A finished block into c, with the additions of the options.
-LETHE_AMX void write_block(const float* block, const Tensor& c, int64_t row, int64_t col, const MatmulOptions& o) {
-  const int64_t rows = std::min(kBlock, c.rows - row);
-  const float* residual = o.residual ? o.residual->f32() : nullptr;
-  const __m512 scale = _mm512_set1_ps(o.scale);
-  for (int64_t half = 0; half < 2; ++half) {
-    const int64_t j = col + half * kTile, cols = std::min(kTile, c.cols - j);
-    if (cols <= 0) return;
-    const auto mask = static_cast<__mmask16>((1u << cols) - 1);
-    const __m512 bias = o.bias ? _mm512_maskz_loadu_ps(mask, o.bias + j) : _mm512_setzero_ps();
-    for (int64_t r = 0; r < rows; ++r) {
-      const float* sums = block + (r / kTile * 2 + half) * 256 + r % kTile * kTile;
-      __m512 x = _mm512_fmadd_ps(_mm512_load_ps(sums), scale, bias);
-      if (residual) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, residual + (row + r) * o.residual->stride + j));
-      if (c.dtype == DType::kF32) {
-        float* out = c.f32() + (row + r) * c.stride + j;
-        if (o.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, out));
-        _mm512_mask_storeu_ps(out, mask, x);
-      } else {
-        const __m256bh rounded = _mm512_cvtneps_pbh(x);
-        __m256i bits;
-        std::memcpy(&bits, &rounded, sizeof(bits));
-        _mm256_mask_storeu_epi16(c.bf16() + (row + r) * c.stride + j, mask, bits);
-      }
-    }
-  }
 }
 
 // What a thread needs beside the matrices; it keeps it.
@@ -219,9 +247,11 @@ LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tens
   const int64_t strip = std::clamp<int64_t>(kStripBytes / (2 * panel), 1, part.col_end - part.col_begin);
   const int64_t rows_at_once = stretches == 1 ? part.row_end - part.row_begin : kRowsAtOnce / kBlock;
   const Scratch scratch =
-      scratch_of_thread(panel, panel * strip, kBlockElements * (stretches == 1 ? 1 : strip * rows_at_once));
+      scratch_of_thread(panel, panel * strip, kBlockElements * (stretches == 1 ? 2 : strip * rows_at_once));
   const TileConfig config;
   _tile_loadconfig(&config);
+  FinishedBlock finished(c, options);
+  int64_t turn = 0;  // with one stretch two blocks take turns: one is summed, one written
   for (int64_t col = part.col_begin; col < part.col_end; col += strip) {
     const int64_t cols = std::min(strip, part.col_end - col);
     for (int64_t row = part.row_begin; row < part.row_end; row += rows_at_once) {
@@ -234,12 +264,13 @@ LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tens
         for (int64_t i = 0; i < rows; ++i) {
           pack_panel(a, (row + i) * kBlock, step * kStep, now, false, scratch.a);
           for (int64_t j = 0; j < cols; ++j) {
-            float* block = scratch.blocks + (stretches == 1 ? 0 : (i * cols + j) * kBlockElements);
-            multiply_panels(scratch.a, scratch.b + j * panel, now, step == 0, block);
-            if (step + now == steps) write_block(block, c, (row + i) * kBlock, (col + j) * kBlock, options);
+            float* block = scratch.blocks + (stretches == 1 ? turn++ % 2 : i * cols + j) * kBlockElements;
+            multiply_panels(scratch.a, scratch.b + j * panel, now, step == 0, block, finished);
+            if (step + now == steps) finished.start(block, (row + i) * kBlock, (col + j) * kBlock);
           }
         }
       }
+      finished.write_rows(kBlock);
     }
   }
   _tile_release();
