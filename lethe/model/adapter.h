@@ -36,8 +36,10 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base);
 // fan_in_fan_out is written for families whose weights lie [in, out]. Overwrites nothing unless told.
 void write_adapter(const fs::path& directory, const Adapter& adapter, const ModelConfig& base, bool overwrite = false);
 
-// w += factor * scale * B A, in fp32; w as it lies in the file: [out, in], or [in, out] where in_out; of an embedding
-// [V, D].
+// w += factor * B A, in fp32 (factor holds the adapter's scale()); w as it lies in the file: [out, in], or [in, out]
+// where in_out; of an embedding [V, D].
 void add_product(const LoraWeights& lora, double factor, bool in_out, float* w);
+// Rows [first, first + rows) of w alone; `w` points at the first of them.
+void add_product_rows(const LoraWeights& lora, double factor, bool in_out, int64_t first, int64_t rows, float* w);
 
 }  // namespace lethe::model

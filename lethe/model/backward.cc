@@ -1,12 +1,12 @@
-// The backward half of the transformer: gradients flow down the fp32 residual stream dx, which each half of a layer adds to.
-// See transformer.h; the forward equations stand in forward.cc.
+// The backward half of the transformer: gradients flow down the fp32 residual stream dx, which each half of a layer
+// adds to. See transformer.h; the forward equations stand in forward.cc.
 #include "lethe/base/error.h"
 #include "lethe/model/transformer.h"
 
 namespace lethe::model {
 
-void Transformer::norm_backward(const Norm& norm, const Tensor& dy, const Tensor& x, const float* mean, const float* rstd,
-                                const Tensor& dx) const {
+void Transformer::norm_backward(const Norm& norm, const Tensor& dy, const Tensor& x, const float* mean,
+                                const float* rstd, const Tensor& dx) const {
   float* dweight = lora_ ? nullptr : norm.dweight;
   float* dbias = lora_ ? nullptr : norm.dbias;
   if (config_.norm == NormKind::kRmsNorm)
@@ -15,7 +15,8 @@ void Transformer::norm_backward(const Norm& norm, const Tensor& dy, const Tensor
     tensor::layernorm_backward(dy, x, norm.weight, mean, rstd, dx, dweight, dbias);
 }
 
-// dx_TD: the gradient of the layer's output on entry, of its input on return. `below`: whether anything trained needs the latter.
+// dx_TD: the gradient of the layer's output on entry, of its input on return. `below`: whether anything trained needs
+// the latter.
 void Transformer::layer_backward(int64_t index, const Context& context, const Tensor& dx_TD, bool below) {
   const Layer& layer = layers_[static_cast<size_t>(index)];
   const Activations& a = activations_[static_cast<size_t>(index)];
@@ -32,8 +33,8 @@ void Transformer::layer_backward(int64_t index, const Context& context, const Te
     tensor::swiglu_backward(dhidden_TF, a.up, dup);
   } else {
     dup = dhidden_TF;
-    tensor::gelu_backward(config_.feed_forward == FeedForwardKind::kGeluErf ? tensor::Gelu::kErf : tensor::Gelu::kTanh, dhidden_TF,
-                          a.up, dup);
+    tensor::gelu_backward(config_.feed_forward == FeedForwardKind::kGeluErf ? tensor::Gelu::kErf : tensor::Gelu::kTanh,
+                          dhidden_TF, a.up, dup);
   }
   scratch_.release(inner);
   layer.up.backward(dup, a.y2_TD, dy_TD, context.pass);
@@ -44,13 +45,14 @@ void Transformer::layer_backward(int64_t index, const Context& context, const Te
   const Tensor dqkv = scratch_.take(precision_, T, Q + 2 * KV);
   const Tensor dattention = scratch_.take(precision_, T, Q);
   layer.attention_out.backward(to_activation(dx_TD), a.attention, dattention, context.pass);
-  tensor::attention_backward(attention_, context.spans, a.qkv.col_range(0, Q), a.qkv.col_range(Q, KV), a.qkv.col_range(Q + KV, KV),
-                             a.attention, a.lse_TH, dattention, dqkv.col_range(0, Q), dqkv.col_range(Q, KV),
-                             dqkv.col_range(Q + KV, KV));
+  tensor::attention_backward(attention_, context.spans, a.qkv.col_range(0, Q), a.qkv.col_range(Q, KV),
+                             a.qkv.col_range(Q + KV, KV), a.attention, a.lse_TH, dattention, dqkv.col_range(0, Q),
+                             dqkv.col_range(Q, KV), dqkv.col_range(Q + KV, KV));
   if (config_.positions == PositionKind::kRotary) {
     const int64_t half = config_.head_dim / 2;
     const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
-    tensor::rope(dqkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos, sin, true);
+    tensor::rope(dqkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos,
+                 sin, true);
   }
   layer.qkv.backward(dqkv, a.y1_TD, below ? dy_TD : Tensor(), context.pass);
   if (below) norm_backward(layer.norm1, dy_TD, a.x_TD, a.mean1, a.rstd1, dx_TD);
@@ -62,10 +64,12 @@ void Transformer::embed_backward(const Context& context, const Tensor& dx_TD) {
     if (!embedding_lora_.a) return;
     const LoraPart& lora = embedding_lora_;
     const size_t mark = scratch_.used();
-    const Tensor s_TR = scratch_.take(DType::kF32, dx_TD.rows, lora.a.cols), ds_TR = scratch_.take(DType::kF32, dx_TD.rows, lora.a.cols);
+    const Tensor s_TR = scratch_.take(DType::kF32, dx_TD.rows, lora.a.cols),
+                 ds_TR = scratch_.take(DType::kF32, dx_TD.rows, lora.a.cols);
     const Tensor dx = to_activation(dx_TD);
     tensor::embedding_forward(context.ids, lora.a, {}, {}, s_TR);
-    tensor::matmul(dx, to_activation(s_TR), lora.db, {.transpose_a = true, .accumulate = context.pass.accumulate, .scale = lora.scale});
+    tensor::matmul(dx, to_activation(s_TR), lora.db,
+                   {.transpose_a = true, .accumulate = context.pass.accumulate, .scale = lora.scale});
     tensor::matmul(dx, lora.b, ds_TR, {.scale = lora.scale});
     if (!context.pass.accumulate) tensor::fill_zero(lora.da);
     tensor::embedding_backward(context.ids, ds_TR, lora.da);

@@ -8,9 +8,9 @@
 namespace lethe::model {
 
 struct Batch {
-  std::vector<int32_t> ids;         // T
-  std::vector<int32_t> positions;   // T, from 0 in each example
-  std::vector<tensor::Span> spans;  // the examples; answers that share a prompt are spans with a prefix
+  std::vector<int32_t> ids;          // T
+  std::vector<int32_t> positions;    // T, from 0 in each example
+  std::vector<tensor::Span> spans;   // the examples; answers that share a prompt are spans with a prefix
   std::vector<int32_t> target_rows;  // N rows, ascending, whose output predicts ...
   std::vector<int32_t> target_ids;   // ... these ids
 

@@ -8,7 +8,8 @@
 namespace lethe::model {
 namespace {
 
-// Rows are computed in whole tiles of 16: less than one tile more than the tokens, and far fewer shapes for the products' cache.
+// Rows are computed in whole tiles of 16: less than one tile more than the tokens, and far fewer shapes for the
+// products' cache.
 int64_t whole_tiles(int64_t rows) { return rows <= 4 ? rows : (rows + 15) / 16 * 16; }
 
 }  // namespace
@@ -19,8 +20,8 @@ void Transformer::prepare(Context& context, const Batch& batch, bool backward, i
   check(batch.positions.size() == batch.ids.size(), "a batch has {} ids and {} positions", T, batch.positions.size());
   for (int64_t i = 0; i < T; ++i) {
     const auto at = static_cast<size_t>(i);
-    check(batch.ids[at] >= 0 && batch.ids[at] < config_.vocab_size, "token id {} is outside the model's vocabulary of {}",
-          batch.ids[at], config_.vocab_size);
+    check(batch.ids[at] >= 0 && batch.ids[at] < config_.vocab_size,
+          "token id {} is outside the model's vocabulary of {}", batch.ids[at], config_.vocab_size);
     check(batch.positions[at] < config_.max_positions, "a sequence of {} tokens or more: the model has {} positions",
           batch.positions[at] + 1, config_.max_positions);
   }
@@ -62,7 +63,8 @@ void Transformer::attend(int64_t layer, const Activations& a, const Context& con
     const int64_t half = config_.head_dim / 2;
     const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
     // Queries and keys lie side by side with heads of one size: one call turns both.
-    tensor::rope(a.qkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos, sin, false);
+    tensor::rope(a.qkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos,
+                 sin, false);
   }
   int64_t row = 0;
   std::vector<Tensor> keys, values;
@@ -98,8 +100,8 @@ void Transformer::layer_forward(int64_t index, const Context& context) {
   if (config_.feed_forward == FeedForwardKind::kSwiGlu)
     tensor::swiglu_forward(a.up, a.hidden_TF);
   else
-    tensor::gelu_forward(config_.feed_forward == FeedForwardKind::kGeluErf ? tensor::Gelu::kErf : tensor::Gelu::kTanh, a.up,
-                         a.hidden_TF);
+    tensor::gelu_forward(config_.feed_forward == FeedForwardKind::kGeluErf ? tensor::Gelu::kErf : tensor::Gelu::kTanh,
+                         a.up, a.hidden_TF);
   layer.down.forward(a.hidden_TF, next_TD, &a.middle_TD, context.pass);
 }
 
@@ -115,7 +117,8 @@ Tensor Transformer::to_activation(const Tensor& x) {
   return y;
 }
 
-// Logits only where there is a target: gather the rows, norm, then in blocks  logits = y E^T;  dy = dlogits E;  dE += dlogits^T y.
+// Logits only where there is a target: gather the rows, norm, then in blocks  logits = y E^T;  dy = dlogits E;  dE +=
+// dlogits^T y.
 double Transformer::head(const Batch& batch, const Context& context, TargetScores& scores, const Tensor* dx_TD,
                          float gradient_scale) {
   const int64_t N = batch.targets(), D = config_.hidden_size, V = config_.vocab_size;
@@ -178,7 +181,8 @@ void Transformer::score(const Batch& batch, TargetScores& scores) {
   head(batch, context, scores, nullptr, 0);
 }
 
-void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches, float* logits_BV) {
+void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches,
+                         float* logits_BV) {
   Batch batch;
   Context context;
   context.decode = !caches.empty() && caches[0]->length() > 0;
@@ -186,8 +190,8 @@ void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<Ke
   for (size_t i = 0; i < ids.size(); ++i) {
     const auto count = static_cast<int64_t>(ids[i].size()), begin = batch.tokens(), past = caches[i]->length();
     check(count > 0, "sequence {} is extended by no tokens", i);
-    check(context.decode ? past > 0 && count == 1 : past == 0, "sequence {}: {} tokens after {}, expected one after some, or all at once", i,
-          count, past);
+    check(context.decode ? past > 0 && count == 1 : past == 0,
+          "sequence {}: {} tokens after {}, expected one after some, or all at once", i, count, past);
     batch.spans.push_back({begin, count, 0, 0});
     for (int64_t j = 0; j < count; ++j) batch.positions.push_back(static_cast<int32_t>(past + j));
     batch.ids.insert(batch.ids.end(), ids[i].begin(), ids[i].end());
@@ -200,7 +204,8 @@ void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<Ke
   layers_forward(context);
   for (size_t i = 0; i < ids.size(); ++i) caches[i]->grow(context.cache_rows[i]);
 
-  const Tensor x_BD = scratch_.take(DType::kF32, B, config_.hidden_size), y_BD = scratch_.take(precision_, B, config_.hidden_size);
+  const Tensor x_BD = scratch_.take(DType::kF32, B, config_.hidden_size),
+               y_BD = scratch_.take(precision_, B, config_.hidden_size);
   tensor::gather_rows(activations_.back().x_TD, last, x_BD);
   std::vector<float> mean(static_cast<size_t>(B)), rstd(static_cast<size_t>(B));
   norm_forward(final_norm_, x_BD, y_BD, mean.data(), rstd.data());

@@ -1,5 +1,5 @@
-// A linear layer, or several that share their input computed as one product (q, k and v; gate and up), with the LoRA updates on
-// its parts:  y = x W^T + b + scale * dropout(x) A^T B^T.  Forward and backward stand beside each other.
+// A linear layer, or several that share their input computed as one product (q, k and v; gate and up), with the LoRA
+// updates on its parts:  y = x W^T + b + scale * dropout(x) A^T B^T.  Forward and backward stand beside each other.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -21,15 +21,15 @@ struct LoraPart {
 
 // What every product of one pass shares.
 struct Pass {
-  bool accumulate = false;  // add to the weight gradients (a later micro-batch) instead of setting them
-  float dropout = 0;        // LoRA's, 0 outside training
-  uint64_t dropout_key = 0;  // of this micro-batch
+  bool accumulate = false;           // add to the weight gradients (a later micro-batch) instead of setting them
+  float dropout = 0;                 // LoRA's, 0 outside training
+  uint64_t dropout_key = 0;          // of this micro-batch
   tensor::Arena* scratch = nullptr;  // freed by the caller; linear_scratch() says how much a product takes
 };
 
 struct Linear {
-  Tensor weight;         // [out, in], or [in, out] where in_out
-  Tensor dweight;        // fp32, the same shape; empty: frozen
+  Tensor weight;   // [out, in], or [in, out] where in_out
+  Tensor dweight;  // fp32, the same shape; empty: frozen
   const float* bias = nullptr;
   float* dbias = nullptr;
   bool in_out = false;
@@ -40,7 +40,8 @@ struct Linear {
 
   // y [T, out] = ..., plus `residual` [T, out] fp32 where given (y is then fp32).
   void forward(const Tensor& x, const Tensor& y, const Tensor* residual, const Pass& pass) const;
-  // From dy [T, out] (activation type) and x: dx = (fp32 or activation; empty: not wanted), and the gradients of what is trained.
+  // From dy [T, out] (activation type) and x: dx = (fp32 or activation; empty: not wanted), and the gradients of what
+  // is trained.
   void backward(const Tensor& dy, const Tensor& x, const Tensor& dx, const Pass& pass) const;
 };
 

@@ -50,11 +50,13 @@ std::vector<ParameterSpec> lora_modules(const ModelConfig& config, const std::ve
   }
   check(!targets.empty(), "LoRA needs at least one target module; this model has {}", fmt::join(known, ", "));
   if (!unused.empty())
-    fail("LoRA target {} is no module of this {} model; it has {}", *unused.begin(), config.model_type, fmt::join(known, ", "));
+    fail("LoRA target {} is no module of this {} model; it has {}", *unused.begin(), config.model_type,
+         fmt::join(known, ", "));
   return found;
 }
 
-Lora::Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained, Adapter description)
+Lora::Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained,
+           Adapter description)
     : in_out_(family_of(config.model_type, "the model").in_out), description_(std::move(description)) {
   std::vector<ParameterSpec> specs;
   const int64_t r = description_.rank;
@@ -65,7 +67,8 @@ Lora::Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, D
     const std::string module = module_of(base);
     modules_.push_back({base, module + ".lora_A", module + ".lora_B"});
     const auto shape_a = embedding ? std::vector<int64_t>{in, r} : std::vector<int64_t>{r, in};
-    specs.push_back({modules_.back().a, shape_a, Role::kEmbedding, base.layer});  // a role of its own: nothing is joined to it
+    specs.push_back(
+        {modules_.back().a, shape_a, Role::kEmbedding, base.layer});  // a role of its own: nothing is joined to it
     specs.push_back({modules_.back().b, {out, r}, Role::kEmbedding, base.layer});
   }
   parameters_ = Parameters(specs, precision, trained);
@@ -92,17 +95,23 @@ Lora::Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, u
 }
 
 Lora::Lora(const ModelConfig& config, const Adapter& adapter, DType precision, bool trained)
-    : Lora(config,
-           [&] {
-             std::vector<ParameterSpec> bases;
-             for (const ParameterSpec& spec : parameter_specs(config))
-               for (const LoraWeights& w : adapter.weights)
-                 if (spec.name == w.module + ".weight") bases.push_back(spec);
-             return bases;
-           }(),
-           precision, trained,
-           Adapter{adapter.rank, adapter.alpha, adapter.dropout, adapter.rank_stabilised, adapter.target_modules,
-                   adapter.base_model, {}}) {
+    : Lora(
+          config,
+          [&] {
+            std::vector<ParameterSpec> bases;
+            for (const ParameterSpec& spec : parameter_specs(config))
+              for (const LoraWeights& w : adapter.weights)
+                if (spec.name == w.module + ".weight") bases.push_back(spec);
+            return bases;
+          }(),
+          precision, trained,
+          Adapter{adapter.rank,
+                  adapter.alpha,
+                  adapter.dropout,
+                  adapter.rank_stabilised,
+                  adapter.target_modules,
+                  adapter.base_model,
+                  {}}) {
   for (const LoraWeights& w : adapter.weights) {
     check(w.rank == adapter.rank, "the adapter of {} has rank {}, the others {}", w.module, w.rank, adapter.rank);
     parameters_.set(parameters_.slot(w.module + ".lora_A"), (w.embedding ? transposed(w.a, w.rank, w.in) : w.a).data());

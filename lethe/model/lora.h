@@ -12,16 +12,18 @@ struct LoraConfig {
   int64_t rank = 8;
   double alpha = 16;
   double dropout = 0;
-  std::vector<std::string> targets = {"q_proj", "v_proj"};  // module names or their last parts; "all-linear" for every layer's
+  std::vector<std::string> targets = {"q_proj",
+                                      "v_proj"};  // module names or their last parts; "all-linear" for every layer's
 };
 
-// The modules (without ".weight") that the targets name: a module of that name, or ending in "." + name, as PEFT matches them.
-// A target that matches nothing is an error that lists what there is.
+// The modules (without ".weight") that the targets name: a module of that name, or ending in "." + name, as PEFT
+// matches them. A target that matches nothing is an error that lists what there is.
 std::vector<ParameterSpec> lora_modules(const ModelConfig& config, const std::vector<std::string>& targets);
 
 class Lora {
  public:
-  // A fresh adapter as PEFT initialises one: A uniform in +-1/sqrt(in), B zero; of an embedding A zero, B standard normal.
+  // A fresh adapter as PEFT initialises one: A uniform in +-1/sqrt(in), B zero; of an embedding A zero, B standard
+  // normal.
   Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, uint64_t seed);
   Lora(const ModelConfig& config, const Adapter& adapter, DType precision, bool trained);
 
@@ -37,7 +39,8 @@ class Lora {
   Adapter adapter() const;  // the values now
 
  private:
-  Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained, Adapter description);
+  Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained,
+       Adapter description);
 
   bool in_out_;
   Adapter description_;  // without weights

@@ -10,7 +10,8 @@ namespace {
 
 using Role = ParameterSpec::Role;
 
-// True where `b` is the next part of the product that `a` is a part of: they must touch, so that one product computes both.
+// True where `b` is the next part of the product that `a` is a part of: they must touch, so that one product computes
+// both.
 bool continues(const ParameterSpec& a, const ParameterSpec& b) {
   const bool linear = (a.role == Role::kLinearWeight && b.role == Role::kLinearWeight) ||
                       (a.role == Role::kLinearBias && b.role == Role::kLinearBias);
@@ -89,7 +90,8 @@ float* Parameters::master(const Slot& slot) {
 
 void Parameters::refresh_copies() {
   if (matrices_.master && matrices_.copy)
-    tensor::convert(Tensor(matrices_.values(), 1, matrices_.size), Tensor(matrices_.copies(), DType::kBF16, 1, matrices_.size));
+    tensor::convert(Tensor(matrices_.values(), 1, matrices_.size),
+                    Tensor(matrices_.copies(), DType::kBF16, 1, matrices_.size));
 }
 
 void Parameters::zero_vector_gradients() {

@@ -1,6 +1,6 @@
-// The parameters of a model, or of the adapter on it, in two flat runs of memory: matrices and vectors (norm weights, biases).
-// Matrices are computed with in the run's precision: bf16 copies, of fp32 masters when they are trained; vectors are always fp32.
-// Flat memory makes the optimiser, the arithmetic of edits and the checkpoints one loop each.
+// The parameters of a model, or of the adapter on it, in two flat runs of memory: matrices and vectors (norm weights,
+// biases). Matrices are computed with in the run's precision: bf16 copies, of fp32 masters when they are trained;
+// vectors are always fp32. Flat memory makes the optimiser, the arithmetic of edits and the checkpoints one loop each.
 #pragma once
 #include <string>
 #include <unordered_map>
@@ -18,9 +18,9 @@ class Parameters {
  public:
   // One flat run; buffers that are not needed are empty.
   struct Run {
-    int64_t size = 0;       // elements
-    tensor::Buffer master;  // fp32: trained, or computed with in fp32
-    tensor::Buffer copy;    // bf16: what the products read in bf16 precision
+    int64_t size = 0;         // elements
+    tensor::Buffer master;    // fp32: trained, or computed with in fp32
+    tensor::Buffer copy;      // bf16: what the products read in bf16 precision
     tensor::Buffer gradient;  // fp32: trained only
     float* values() const { return reinterpret_cast<float*>(master.data()); }
     float* gradients() const { return reinterpret_cast<float*>(gradient.data()); }
@@ -42,10 +42,11 @@ class Parameters {
   Run& matrices() { return matrices_; }
   Run& vectors() { return vectors_; }
 
-  // What the products read: [rows, cols] of the run's precision. `rows` counts those of the slots that follow too (q, k, v).
+  // What the products read: [rows, cols] of the run's precision. `rows` counts those of the slots that follow too (q,
+  // k, v).
   Tensor weight(const Slot& slot) const;
-  Tensor gradient(const Slot& slot) const;  // fp32; empty when not trained
-  float* vector(const Slot& slot) const;    // fp32
+  Tensor gradient(const Slot& slot) const;         // fp32; empty when not trained
+  float* vector(const Slot& slot) const;           // fp32
   float* vector_gradient(const Slot& slot) const;  // null when not trained
 
   void set(const Slot& slot, const float* values);  // master and copy

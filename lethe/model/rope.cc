@@ -5,7 +5,8 @@
 
 namespace lethe::model {
 
-// Source: transformers' modeling_rope_utils: default, linear (Chen et al. 2023), llama3 (smooth between two wave lengths).
+// Source: transformers' modeling_rope_utils: default, linear (Chen et al. 2023), llama3 (smooth between two wave
+// lengths).
 std::vector<float> rotary_inverse_frequencies(const ModelConfig& config) {
   const RopeConfig& rope = config.rope;
   std::vector<float> inverse(static_cast<size_t>(config.head_dim / 2));

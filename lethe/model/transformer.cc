@@ -45,7 +45,8 @@ Transformer::Transformer(const ModelConfig& config, DType precision, bool train)
   bind();
 }
 
-Transformer Transformer::load(const ModelFiles& files, DType precision, bool train, const NewValues& values, bool as_written) {
+Transformer Transformer::load(const ModelFiles& files, DType precision, bool train, const NewValues& values,
+                              bool as_written) {
   Transformer model(files.config(), precision, train);
   std::vector<float> buffer;
   for (const Parameters::Slot& slot : model.parameters_.slots()) {
@@ -245,14 +246,18 @@ void Transformer::plan(int64_t rows, int64_t targets, bool backward) {
   arena_.reset();
   lay_out({&arena_});
 
-  // Scratch: the gradients of a layer, LoRA's fp32 sums and masked inputs, and the head's logits; they do not live together.
+  // Scratch: the gradients of a layer, LoRA's fp32 sums and masked inputs, and the head's logits; they do not live
+  // together.
   const size_t act = tensor::size_of(precision_);
-  const auto T = static_cast<size_t>(rows), N = static_cast<size_t>(targets), V = static_cast<size_t>(config_.vocab_size);
+  const auto T = static_cast<size_t>(rows), N = static_cast<size_t>(targets),
+             V = static_cast<size_t>(config_.vocab_size);
   const auto widest = static_cast<size_t>(std::max({up, qkv, D, F}));
-  size_t layer = backward ? T * static_cast<size_t>(D) * (8 + act) + T * act * static_cast<size_t>(F + config_.q_size() + qkv) : 0;
+  size_t layer =
+      backward ? T * static_cast<size_t>(D) * (8 + act) + T * act * static_cast<size_t>(F + config_.q_size() + qkv) : 0;
   if (lora_) layer += T * widest * (3 * 4 + act) + T * act * 4 * static_cast<size_t>(lora_->adapter_rank());
   const size_t logits_rows = std::min<size_t>(N, kLogitsRows), block = std::min<size_t>(N, kHeadBlock);
-  size_t head = N * 8 + N * static_cast<size_t>(D) * (12 + act) + logits_rows * V * 4 + (backward ? block * V * act : 0);
+  size_t head =
+      N * 8 + N * static_cast<size_t>(D) * (12 + act) + logits_rows * V * 4 + (backward ? block * V * act : 0);
   if (embedding_lora_.a) layer += T * static_cast<size_t>(D) * (4 + act);
   if (backward) head += T * static_cast<size_t>(D) * 4;
   scratch_.reserve(layer + head + 64 * 1024);

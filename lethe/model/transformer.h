@@ -1,7 +1,7 @@
-// The transformer: one for every family, explicit layers, each with its forward and its backward (forward.cc, backward.cc).
-// A layer:  x += attention(norm1(x));  x += feed_forward(norm2(x)).  The residual stream x is fp32, what the products read and
-// write is of the run's precision. What backward needs is kept in one arena, planned for the batch's shape.
-// Shapes: see lethe/tensor/tensor.h.
+// The transformer: one for every family, explicit layers, each with its forward and its backward (forward.cc,
+// backward.cc). A layer:  x += attention(norm1(x));  x += feed_forward(norm2(x)).  The residual stream x is fp32, what
+// the products read and write is of the run's precision. What backward needs is kept in one arena, planned for the
+// batch's shape. Shapes: see lethe/tensor/tensor.h.
 #pragma once
 #include <memory>
 #include <optional>
@@ -39,8 +39,8 @@ class Transformer {
  public:
   // train: keep fp32 masters and gradients of all parameters. Values are undefined until they are set.
   Transformer(const ModelConfig& config, DType precision, bool train);
-  // With the values of the files, or of `values` where it gives some. `as_written` rounds those through the stored type first, as
-  // write_model would.
+  // With the values of the files, or of `values` where it gives some. `as_written` rounds those through the stored type
+  // first, as write_model would.
   static Transformer load(const ModelFiles& files, DType precision, bool train, const NewValues& values = {},
                           bool as_written = false);
   Transformer(Transformer&&) = default;
@@ -49,7 +49,8 @@ class Transformer {
   const ModelConfig& config() const { return config_; }
   DType precision() const { return precision_; }
   Parameters& parameters() { return parameters_; }
-  // Lays an adapter on the model; with a trained one, forward_backward() trains it and the model's own weights stay as they are.
+  // Lays an adapter on the model; with a trained one, forward_backward() trains it and the model's own weights stay as
+  // they are.
   void attach(Lora lora);
   Lora* lora() { return lora_ ? &*lora_ : nullptr; }
   Parameters& trained() { return lora_ ? lora_->parameters() : parameters_; }
@@ -57,16 +58,18 @@ class Transformer {
 
   // The targets of a batch, forward only.
   void score(const Batch& batch, TargetScores& scores);
-  // Forward and backward of gradient_scale * (sum of the targets' nll): sets the gradients, or adds to them where `accumulate`
-  // (a later micro-batch of the step). Returns the sum of the nll.
-  double forward_backward(const Batch& batch, float gradient_scale, bool accumulate, uint64_t dropout_key, TargetScores& scores);
+  // Forward and backward of gradient_scale * (sum of the targets' nll): sets the gradients, or adds to them where
+  // `accumulate` (a later micro-batch of the step). Returns the sum of the nll.
+  double forward_backward(const Batch& batch, float gradient_scale, bool accumulate, uint64_t dropout_key,
+                          TargetScores& scores);
 
-  // Appends ids[i] to sequence i, whose past is in caches[i], and gives the logits [sequences, V] fp32 of what follows. Either all
-  // caches are empty (prompts are packed) or every sequence gets one id.
+  // Appends ids[i] to sequence i, whose past is in caches[i], and gives the logits [sequences, V] fp32 of what follows.
+  // Either all caches are empty (prompts are packed) or every sequence gets one id.
   void extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches, float* logits_BV);
 
  private:
-  // The head works through the targets in blocks: fp32 logits of some rows at a time, their gradients of a block of rows at once.
+  // The head works through the targets in blocks: fp32 logits of some rows at a time, their gradients of a block of
+  // rows at once.
   static constexpr int64_t kLogitsRows = 256, kHeadBlock = 2048;
 
   struct Norm {
@@ -81,7 +84,7 @@ class Transformer {
     Tensor x_TD, y1_TD, qkv, lse_TH, attention, middle_TD, y2_TD, up, hidden_TF;
     float *mean1 = nullptr, *rstd1 = nullptr, *mean2 = nullptr, *rstd2 = nullptr;
   };
-  struct Context {  // one pass over a batch
+  struct Context {                        // one pass over a batch
     std::vector<int32_t> ids, positions;  // padded to whole tiles
     std::span<const tensor::Span> spans;
     std::span<KeyValueCache* const> caches;
@@ -99,7 +102,8 @@ class Transformer {
   void grow_rotary(int64_t positions);
 
   void norm_forward(const Norm& norm, const Tensor& x, const Tensor& y, float* mean, float* rstd) const;
-  void norm_backward(const Norm& norm, const Tensor& dy, const Tensor& x, const float* mean, const float* rstd, const Tensor& dx) const;
+  void norm_backward(const Norm& norm, const Tensor& dy, const Tensor& x, const float* mean, const float* rstd,
+                     const Tensor& dx) const;
   void embed(const Context& context);
   void layer_forward(int64_t layer, const Context& context);
   void attend(int64_t layer, const Activations& a, const Context& context);
@@ -107,7 +111,8 @@ class Transformer {
   void layer_backward(int64_t layer, const Context& context, const Tensor& dx_TD, bool below);
   void embed_backward(const Context& context, const Tensor& dx_TD);
   // The head over the rows of the targets: scores, and (backward) dx_TD += and the gradients of the head.
-  double head(const Batch& batch, const Context& context, TargetScores& scores, const Tensor* dx_TD, float gradient_scale);
+  double head(const Batch& batch, const Context& context, TargetScores& scores, const Tensor* dx_TD,
+              float gradient_scale);
   Tensor to_activation(const Tensor& x);  // x itself in fp32 runs, else a bf16 copy in scratch
 
   ModelConfig config_;
@@ -125,7 +130,8 @@ class Transformer {
   int64_t rotary_positions_ = 0;
 
   tensor::Arena arena_, scratch_;
-  std::vector<Activations> activations_;  // one a layer, and the last x; sharing memory where backward does not need them
+  std::vector<Activations>
+      activations_;  // one a layer, and the last x; sharing memory where backward does not need them
 };
 
 }  // namespace lethe::model

@@ -1,0 +1,195 @@
+#include "lethe/edit/f_learning.h"
+
+#include <cmath>
+#include <memory>
+
+#include "lethe/base/error.h"
+#include "lethe/tensor/ops.h"
+
+namespace lethe::edit {
+namespace {
+
+using model::Adapter;
+using model::LoraWeights;
+using model::ModelFiles;
+using model::NewValues;
+using model::StoredTensor;
+using model::Transformer;
+using tensor::DType;
+using tensor::Tensor;
+
+// What the forgetting adapter is called in the run folder, for runs that resume while they learn.
+constexpr const char* kForgetAdapter = "forget-adapter";
+
+Tensor row(float* values, int64_t n) { return Tensor(values, 1, n); }
+
+MatrixNorm norm_of(const model::ParameterSpec& spec, double squares) {
+  std::string module = spec.name.substr(0, spec.name.rfind('.'));
+  if (spec.name.ends_with(".bias")) module += ".bias";
+  const size_t dot = module.rfind('.', module.ends_with(".bias") ? module.size() - 6 : std::string::npos);
+  return {spec.name, spec.layer, module.substr(dot == std::string::npos ? 0 : dot + 1), std::sqrt(squares)};
+}
+
+// theta' = theta - rate * (trained - theta) in the model's masters; theta is read again from its files, tensor by
+// tensor.
+std::vector<MatrixNorm> subtract(Transformer& model, const ModelFiles& files, double rate) {
+  std::vector<MatrixNorm> norms;
+  std::vector<float> theta;
+  model::Parameters& parameters = model.parameters();
+  for (const auto& slot : parameters.slots()) {
+    const int64_t n = slot.spec.size();
+    theta.resize(static_cast<size_t>(n));
+    files.read(*files.find(slot.spec.name), theta.data());
+    float* delta = parameters.master(slot);
+    tensor::add_scaled(row(theta.data(), n), -1, row(delta, n));
+    norms.push_back(norm_of(slot.spec, rate * rate * tensor::sum_of_squares(delta, n)));
+    tensor::add_scaled(row(delta, n), static_cast<float>(-rate), row(theta.data(), n));
+    parameters.set(slot, theta.data());
+  }
+  return norms;
+}
+
+// The files' values plus each adapter's update times its factor, in fp32.
+struct ScaledAdapter {
+  Adapter adapter;
+  double factor;
+};
+NewValues with_adapters(const ModelFiles& files, std::vector<ScaledAdapter> adapters) {
+  const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
+  return [&files, in_out, adapters = std::move(adapters)](const StoredTensor& tensor, float* out) {
+    bool changed = false;
+    for (const auto& [adapter, factor] : adapters)
+      for (const LoraWeights& lora : adapter.weights) {
+        if (lora.module + ".weight" != tensor.name) continue;
+        if (!changed) files.read(tensor, out);
+        changed = true;
+        model::add_product(lora, factor * adapter.scale(), in_out, out);
+      }
+    return changed;
+  };
+}
+
+std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& adapter, double rate) {
+  const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
+  std::vector<MatrixNorm> norms;
+  for (const auto& spec : model::parameter_specs(files.config()))
+    for (const LoraWeights& lora : adapter.weights) {
+      if (lora.module + ".weight" != spec.name) continue;
+      std::vector<float> product(static_cast<size_t>(spec.size()));
+      model::add_product(lora, rate * adapter.scale(), in_out, product.data());
+      norms.push_back(norm_of(spec, tensor::sum_of_squares(product.data(), spec.size())));
+    }
+  return norms;
+}
+
+// Both updates as one adapter of twice the rank: A = [A1; A2], B = [factor * B1, B2], alpha doubled so that the scale
+// stays.
+Adapter side_by_side(const Adapter& first, double factor, const Adapter& second) {
+  Adapter both = second;
+  both.rank = first.rank + second.rank;
+  both.alpha = second.scale() * static_cast<double>(both.rank);
+  for (size_t i = 0; i < both.weights.size(); ++i) {
+    const LoraWeights &one = first.weights[i], &two = second.weights[i];
+    check(one.module == two.module, "two adapters with different modules: {} and {}", one.module, two.module);
+    LoraWeights& w = both.weights[i];
+    w.rank = both.rank;
+    w.a = one.a;
+    w.a.insert(w.a.end(), two.a.begin(), two.a.end());
+    w.b.clear();
+    for (int64_t row = 0; row < w.out; ++row) {
+      for (int64_t r = 0; r < one.rank; ++r)
+        w.b.push_back(static_cast<float>(factor * static_cast<double>(one.b[static_cast<size_t>(row * one.rank + r)])));
+      for (int64_t r = 0; r < two.rank; ++r) w.b.push_back(two.b[static_cast<size_t>(row * two.rank + r)]);
+    }
+  }
+  return both;
+}
+
+NewValues masters_of(std::shared_ptr<Transformer> model) {
+  return [model](const StoredTensor& tensor, float* out) {
+    if (!model->parameters().has(tensor.name)) return false;
+    model->parameters().get(model->parameters().slot(tensor.name), out);
+    return true;
+  };
+}
+
+}  // namespace
+
+const std::vector<Method>& methods() {
+  static const std::vector<Method> table = {
+      {"f-ft", Tuning::kFull, Tuning::kFull, "forget and learn by full fine-tuning"},
+      {"f-lora", Tuning::kLora, Tuning::kLora, "forget and learn by LoRA"},
+      {"f-lora-ft", Tuning::kLora, Tuning::kFull, "forget by LoRA, learn by full fine-tuning"},
+      {"ft", Tuning::kNone, Tuning::kFull, "learn only, by full fine-tuning"},
+      {"lora", Tuning::kNone, Tuning::kLora, "learn only, by LoRA"},
+  };
+  return table;
+}
+
+const Method& method_named(const std::string& name) {
+  for (const Method& method : methods())
+    if (method.name == name) return method;
+  fail_usage("unknown method {}", name);
+}
+
+Edit f_learning(const ModelFiles& files, DType precision, const std::vector<text::Example>& old_facts,
+                const std::vector<text::Example>& new_facts, const FLearningConfig& config, train::Session& session,
+                const AfterForgetting& after_forgetting) {
+  const Method& method = method_named(config.method);
+  if (method.has_lora() && files.config().tied_embeddings)
+    for (const auto& module : model::lora_modules(files.config(), config.lora.targets))
+      if (module.role == model::ParameterSpec::Role::kEmbedding)
+        fail(
+            "LoRA target {}: this model's output layer shares that matrix, and an adapter on it cannot be merged "
+            "without changing both; "
+            "choose other targets",
+            module.name);
+  const bool learning_resumed = session.resumes(config.learn.name);
+  Edit edit;
+  std::shared_ptr<Transformer> model;
+  std::optional<Adapter> forgotten;  // the forgetting adapter
+
+  if (method.forget == Tuning::kFull) {
+    model = std::make_shared<Transformer>(Transformer::load(files, precision, true));
+    if (!learning_resumed) {
+      edit.forget = train::train(*model, old_facts, config.training, config.forget, session);
+      edit.delta = subtract(*model, files, config.rate);
+      if (after_forgetting) after_forgetting(*model, edit.delta);
+    }
+  } else if (method.forget == Tuning::kLora) {
+    const fs::path kept = session.folder ? session.folder->file(kForgetAdapter) : fs::path();
+    if (learning_resumed) {
+      forgotten = model::read_adapter(kept, files.config());
+    } else {
+      Transformer tuned = Transformer::load(files, precision, false);
+      tuned.attach(model::Lora(files.config(), config.lora, precision, session.seed));
+      edit.forget = train::train(tuned, old_facts, config.training, config.forget, session);
+      forgotten = tuned.lora()->adapter();
+      if (session.folder) model::write_adapter(kept, *forgotten, files.config(), true);
+      edit.delta = adapter_norms(files, *forgotten, config.rate);
+    }
+  }
+
+  std::vector<ScaledAdapter> moves;
+  if (forgotten) moves.push_back({*forgotten, -config.rate});
+  if (!model) {
+    const NewValues start = moves.empty() ? NewValues() : with_adapters(files, moves);
+    model = std::make_shared<Transformer>(Transformer::load(files, precision, method.learn == Tuning::kFull, start));
+    if (forgotten && !learning_resumed && after_forgetting) after_forgetting(*model, edit.delta);
+  }
+  if (method.learn == Tuning::kLora)
+    model->attach(model::Lora(files.config(), config.lora, precision, session.seed + (method.forgets() ? 1 : 0)));
+  edit.learn = train::train(*model, new_facts, config.training, config.learn, session);
+
+  if (method.learn == Tuning::kFull) {
+    edit.values = masters_of(model);
+    return edit;
+  }
+  const Adapter learned = model->lora()->adapter();
+  moves.push_back({learned, 1.0});
+  edit.values = with_adapters(files, moves);
+  if (method.only_lora()) edit.adapter = forgotten ? side_by_side(*forgotten, -config.rate, learned) : learned;
+  return edit;
+}
+
+}  // namespace lethe::edit

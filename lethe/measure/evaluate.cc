@@ -1,0 +1,210 @@
+#include "lethe/measure/evaluate.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "lethe/base/error.h"
+
+namespace lethe::measure {
+namespace {
+
+// All prompts and answers of all facts in one list, scored together; each question remembers where its scores lie.
+class Questions {
+ public:
+  Questions(const text::Tokenizer& tokenizer, const text::Template& format) : tokenizer_(tokenizer), format_(format) {}
+
+  size_t add(const std::string& prompt, const std::string& answer) {
+    examples.push_back(text::encode_pair(tokenizer_, format_, prompt, answer));
+    return examples.size() - 1;
+  }
+  std::vector<text::Example> examples;
+
+ private:
+  const text::Tokenizer& tokenizer_;
+  const text::Template& format_;
+};
+
+constexpr size_t kNone = static_cast<size_t>(-1);
+
+struct Pair {  // a prompt's new and old answer
+  size_t fresh = kNone, old = kNone;
+};
+struct FactQuestions {
+  Pair edit;
+  std::vector<Pair> rephrasings;
+  std::vector<size_t> locality, portability;
+};
+
+// The mean of a fact's questions of one kind, then of the facts.
+struct Mean {
+  Measure sum;   // of the facts so far, as shares
+  Measure fact;  // of the fact at hand, summed
+  void add(double accuracy) {
+    fact.token_accuracy += accuracy;
+    fact.exact_match += accuracy == 1;
+    ++fact.count;
+  }
+  void compare(double probability, double other) {
+    fact.success += probability > other;
+    fact.magnitude += probability - other;
+    ++fact.compared;
+  }
+  OrderedJson end_fact() {
+    OrderedJson json;
+    if (fact.count > 0) {
+      const auto n = static_cast<double>(fact.count);
+      sum.token_accuracy += fact.token_accuracy / n;
+      sum.exact_match += fact.exact_match / n;
+      ++sum.count;
+      json["token_accuracy"] = 100 * fact.token_accuracy / n;
+      json["exact_match"] = 100 * fact.exact_match / n;
+    }
+    if (fact.compared > 0) {
+      const auto n = static_cast<double>(fact.compared);
+      sum.success += fact.success / n;
+      sum.magnitude += fact.magnitude / n;
+      ++sum.compared;
+      json["success"] = 100 * fact.success / n;
+      json["magnitude"] = 100 * fact.magnitude / n;
+    }
+    fact = {};
+    return json;
+  }
+  Measure percent() const {
+    Measure m = sum;
+    const double n = std::max<double>(1, static_cast<double>(m.count)),
+                 c = std::max<double>(1, static_cast<double>(m.compared));
+    m.token_accuracy *= 100 / n;
+    m.exact_match *= 100 / n;
+    m.success *= 100 / c;
+    m.magnitude *= 100 / c;
+    return m;
+  }
+};
+
+OrderedJson measure_json(const Measure& m, bool compares) {
+  const auto value = [](double x, int64_t count) { return count > 0 ? OrderedJson(x) : OrderedJson(nullptr); };
+  OrderedJson json{{"token_accuracy", value(m.token_accuracy, m.count)},
+                   {"exact_match", value(m.exact_match, m.count)}};
+  if (compares) {
+    json["success"] = value(m.success, m.compared);
+    json["magnitude"] = value(m.magnitude, m.compared);
+  }
+  json["count"] = m.count;
+  return json;
+}
+
+}  // namespace
+
+OrderedJson Evaluation::json() const {
+  return {{"facts", facts},
+          {"reliability", measure_json(reliability, true)},
+          {"generality", measure_json(generality, true)},
+          {"locality", measure_json(locality, false)},
+          {"portability", measure_json(portability, false)},
+          {"old",
+           {{"reliability", measure_json(old_reliability, true)}, {"generality", measure_json(old_generality, true)}}}};
+}
+
+EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& tokenizer, const text::Template& format,
+                          const std::vector<facts::Fact>& facts, const LocalityAnswers* before) {
+  Questions questions(tokenizer, format);
+  std::vector<FactQuestions> asked;
+  for (const facts::Fact& fact : facts) {
+    const auto both = [&](const std::string& prompt) {
+      Pair pair{questions.add(prompt, fact.new_answer), kNone};
+      if (!fact.old_answer.empty()) pair.old = questions.add(prompt, fact.old_answer);
+      return pair;
+    };
+    FactQuestions q{both(fact.prompt), {}, {}, {}};
+    for (const std::string& prompt : fact.rephrasings) q.rephrasings.push_back(both(prompt));
+    for (const facts::Question& l : fact.locality) q.locality.push_back(questions.add(l.prompt, l.answer));
+    for (const facts::Question& p : fact.portability) q.portability.push_back(questions.add(p.prompt, p.answer));
+    asked.push_back(std::move(q));
+  }
+  const std::vector<AnswerScore> scores = score_answers(model, questions.examples, "evaluate");
+
+  EvaluationDetail detail;
+  detail.summary.facts = static_cast<int64_t>(facts.size());
+  Mean reliability, generality, locality, portability, old_reliability, old_generality;
+  const auto own = [&](size_t i) { return scores[i].token_accuracy(scores[i].ids); };
+  const auto take = [&](const Pair& pair, Mean& fresh, Mean& old) {
+    fresh.add(own(pair.fresh));
+    if (pair.old == kNone) return;
+    old.add(own(pair.old));
+    const double p_new = std::exp(scores[pair.fresh].log_probability()),
+                 p_old = std::exp(scores[pair.old].log_probability());
+    fresh.compare(p_new, p_old);
+    old.compare(p_old, p_new);
+  };
+  for (size_t f = 0; f < facts.size(); ++f) {
+    const FactQuestions& q = asked[f];
+    take(q.edit, reliability, old_reliability);
+    for (const Pair& pair : q.rephrasings) take(pair, generality, old_generality);
+    std::vector<std::vector<int32_t>> answers;
+    for (size_t i = 0; i < q.locality.size(); ++i) {
+      const AnswerScore& score = scores[q.locality[i]];
+      locality.add(score.token_accuracy(before ? (*before)[f][i] : score.ids));
+      answers.push_back(score.argmax);
+    }
+    detail.locality.push_back(std::move(answers));
+    for (size_t i : q.portability) portability.add(own(i));
+    detail.rows.push_back({{"index", facts[f].index},
+                           {"prompt", facts[f].prompt},
+                           {"new", facts[f].new_answer},
+                           {"old", facts[f].old_answer},
+                           {"answer", tokenizer.decode(scores[q.edit.fresh].argmax)},
+                           {"reliability", reliability.end_fact()},
+                           {"generality", generality.end_fact()},
+                           {"locality", locality.end_fact()},
+                           {"portability", portability.end_fact()},
+                           {"old_reliability", old_reliability.end_fact()},
+                           {"old_generality", old_generality.end_fact()}});
+  }
+  Evaluation& e = detail.summary;
+  e.reliability = reliability.percent();
+  e.generality = generality.percent();
+  e.locality = locality.percent();
+  e.portability = portability.percent();
+  e.old_reliability = old_reliability.percent();
+  e.old_generality = old_generality.percent();
+  return detail;
+}
+
+std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation>>& columns) {
+  struct Row {
+    const char* name;
+    const Measure Evaluation::*measure;
+    double Measure::*value;
+    const int64_t Measure::*count;
+  };
+  static const Row rows[] = {
+      {"reliability (new answers)", &Evaluation::reliability, &Measure::token_accuracy, &Measure::count},
+      {"  exact match", &Evaluation::reliability, &Measure::exact_match, &Measure::count},
+      {"  success, p(new) > p(old)", &Evaluation::reliability, &Measure::success, &Measure::compared},
+      {"generality (rephrased)", &Evaluation::generality, &Measure::token_accuracy, &Measure::count},
+      {"  exact match", &Evaluation::generality, &Measure::exact_match, &Measure::count},
+      {"locality (unrelated)", &Evaluation::locality, &Measure::token_accuracy, &Measure::count},
+      {"portability", &Evaluation::portability, &Measure::token_accuracy, &Measure::count},
+      {"old answers left", &Evaluation::old_reliability, &Measure::token_accuracy, &Measure::count},
+      {"  rephrased", &Evaluation::old_generality, &Measure::token_accuracy, &Measure::count},
+  };
+  std::string table = fmt::format("{:<28}", "percent");
+  for (const auto& [name, evaluation] : columns) table += fmt::format("{:>10}", name);
+  table += '\n';
+  for (const Row& row : rows) {
+    std::string line = fmt::format("{:<28}", row.name);
+    bool any = false;
+    for (const auto& [name, evaluation] : columns) {
+      const Measure& m = evaluation.*row.measure;
+      const bool has = m.*row.count > 0;
+      line += has ? fmt::format("{:>10.1f}", m.*row.value) : fmt::format("{:>10}", "-");
+      any |= has;
+    }
+    if (any) table += line + '\n';
+  }
+  return table;
+}
+
+}  // namespace lethe::measure

@@ -1,0 +1,49 @@
+// Reliability, generality, locality, portability: the measures of F-Learning (teacher forcing, token level) beside
+// exact match and ROME's success and magnitude. Definitions: docs of `lethe evaluate`, and the comments at each field.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lethe/base/json.h"
+#include "lethe/facts/facts.h"
+#include "lethe/measure/score.h"
+#include "lethe/text/template.h"
+#include "lethe/text/tokenizer.h"
+
+namespace lethe::measure {
+
+// Means over the facts that have such a question (several of one fact count as their mean), in percent.
+struct Measure {
+  double token_accuracy = 0;  // share of the answer's tokens that are the argmax
+  double exact_match = 0;     // all of them
+  double success = 0;         // p(answer) > p(other answer), where the fact has both
+  double magnitude = 0;       // p(answer) - p(other answer)
+  int64_t count = 0;          // facts measured
+  int64_t compared = 0;       // facts with both answers
+};
+
+struct Evaluation {
+  int64_t facts = 0;
+  Measure reliability, generality, locality, portability;  // of the new answers
+  Measure old_reliability, old_generality;                 // of the old ones
+  OrderedJson json() const;
+};
+
+// What a model answers on locality questions, to compare another one's with: per fact, per question, token ids.
+using LocalityAnswers = std::vector<std::vector<std::vector<int32_t>>>;
+
+struct EvaluationDetail {
+  Evaluation summary;
+  LocalityAnswers locality;       // this model's
+  std::vector<OrderedJson> rows;  // one a fact
+};
+
+// Locality is measured against `before`, or against the file's own answers where it is null.
+EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& tokenizer, const text::Template& format,
+                          const std::vector<facts::Fact>& facts, const LocalityAnswers* before = nullptr);
+
+// As a table for people: one column an evaluation.
+std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation>>& columns);
+
+}  // namespace lethe::measure

@@ -1,0 +1,29 @@
+// Teacher forcing: what a model says of given answers to given prompts. Answers that share a prompt share its
+// computation, and nothing is computed for the last token of an answer, which nothing follows.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "lethe/model/transformer.h"
+#include "lethe/text/example.h"
+
+namespace lethe::measure {
+
+struct AnswerScore {
+  std::vector<int32_t> ids;     // the answer
+  std::vector<int32_t> argmax;  // the model's most probable token at each of its positions, given the tokens before
+  std::vector<float> nll;       // -log p of the answer's tokens, natural
+
+  double token_accuracy(const std::vector<int32_t>& expected) const;  // share of argmax that equals `expected`
+  double log_probability() const;                                     // of the whole answer
+};
+
+// Scores the targets of each example (the answer is its run of targets, to its end), in order.
+std::vector<AnswerScore> score_answers(model::Transformer& model, const std::vector<text::Example>& examples,
+                                       const char* label);
+
+// Examples scored alone, target by target; for perplexity. Calls done(index, scores) in order.
+void score_examples(model::Transformer& model, const std::vector<text::Example>& examples, const char* label,
+                    const std::function<void(size_t, const model::TargetScores&)>& done);
+
+}  // namespace lethe::measure

@@ -1,0 +1,111 @@
+#include "lethe/model/generate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+
+#include "lethe/base/error.h"
+
+namespace lethe::model {
+namespace {
+
+// Prompts run together up to so many tokens, and sequences up to so many: memory stays bounded.
+constexpr int64_t kPrefillTokens = 4096;
+constexpr size_t kSequences = 64;
+
+struct Sequence {
+  size_t index;  // of its prompt
+  std::unique_ptr<KeyValueCache> cache;
+  Random random;
+  int64_t limit;  // new tokens
+};
+
+}  // namespace
+
+int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, Random& random) {
+  if (options.temperature == 0)
+    return static_cast<int32_t>(std::max_element(logits_V.begin(), logits_V.end()) - logits_V.begin());
+  std::vector<int32_t> order(logits_V.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto greater = [&](int32_t a, int32_t b) {
+    const float x = logits_V[static_cast<size_t>(a)], y = logits_V[static_cast<size_t>(b)];
+    return x > y || (x == y && a < b);
+  };
+  size_t kept = order.size();
+  if (options.top_k > 0) kept = std::min(kept, static_cast<size_t>(options.top_k));
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), greater);
+  std::vector<double> p(kept);
+  const double best = logits_V[static_cast<size_t>(order[0])];
+  double sum = 0;
+  for (size_t i = 0; i < kept; ++i)
+    sum += p[i] = std::exp((logits_V[static_cast<size_t>(order[i])] - best) / options.temperature);
+  if (options.top_p < 1) {
+    double reached = 0;
+    size_t i = 0;
+    while (i < kept && reached < options.top_p * sum) reached += p[i++];
+    kept = std::max<size_t>(i, 1);
+    sum = reached;
+  }
+  double u = random.uniform() * sum;
+  for (size_t i = 0; i < kept; ++i)
+    if ((u -= p[i]) < 0) return order[i];
+  return order[kept - 1];
+}
+
+std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const std::vector<int32_t>> prompts,
+                                           const GenerateOptions& options, const TokenCallback& on_token) {
+  const auto V = static_cast<size_t>(model.config().vocab_size);
+  std::vector<std::vector<int32_t>> results(prompts.size());
+  std::vector<Sequence> going;
+  std::vector<float> logits;
+  // Takes the next token of each of `sequences` from the logits; keeps those that go on.
+  const auto step = [&](std::vector<Sequence>& sequences) {
+    std::vector<Sequence> kept;
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      Sequence& s = sequences[i];
+      const int32_t id = sample(std::span(logits).subspan(i * V, V), options, s.random);
+      std::vector<int32_t>& ids = results[s.index];
+      ids.push_back(id);
+      if (on_token) on_token(s.index, id);
+      const bool stopped = std::find(options.stop_ids.begin(), options.stop_ids.end(), id) != options.stop_ids.end();
+      if (!stopped && static_cast<int64_t>(ids.size()) < s.limit) kept.push_back(std::move(s));
+    }
+    sequences = std::move(kept);
+  };
+  const auto extend = [&](std::vector<Sequence>& sequences, const std::vector<std::vector<int32_t>>& ids) {
+    std::vector<KeyValueCache*> caches;
+    for (Sequence& s : sequences) caches.push_back(s.cache.get());
+    logits.resize(sequences.size() * V);
+    model.extend(ids, caches, logits.data());
+    step(sequences);
+  };
+
+  for (size_t next = 0; (next < prompts.size() || !going.empty()) && options.max_new_tokens > 0;) {
+    std::vector<Sequence> fresh;
+    std::vector<std::vector<int32_t>> ids;
+    for (int64_t tokens = 0; next < prompts.size() && going.size() + fresh.size() < kSequences; ++next) {
+      const auto length = static_cast<int64_t>(prompts[next].size());
+      check(length > 0, "prompt {} has no tokens", next + 1);
+      check(length < model.config().max_positions, "prompt {} has {} tokens, the model has {} positions", next + 1,
+            length, model.config().max_positions);
+      if (!fresh.empty() && tokens + length > kPrefillTokens) break;
+      tokens += length;
+      const int64_t limit = std::min(options.max_new_tokens, model.config().max_positions - length);
+      fresh.push_back({next, std::make_unique<KeyValueCache>(model.config(), model.precision(), length + limit),
+                       Random(options.seed, "generate", next), limit});
+      ids.push_back(prompts[next]);
+    }
+    if (!fresh.empty()) {
+      extend(fresh, ids);
+      for (Sequence& s : fresh) going.push_back(std::move(s));
+    }
+    if (going.empty()) continue;
+    ids.clear();
+    for (const Sequence& s : going) ids.push_back({results[s.index].back()});
+    extend(going, ids);
+  }
+  return results;
+}
+
+}  // namespace lethe::model

@@ -1,0 +1,32 @@
+// Completing prompts: packed prefill, then one token a step for all sequences that still go on.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "lethe/base/random.h"
+#include "lethe/model/transformer.h"
+
+namespace lethe::model {
+
+struct GenerateOptions {
+  int64_t max_new_tokens = 64;
+  double temperature = 0;  // 0: greedy
+  int64_t top_k = 0;       // 0: all
+  double top_p = 1;        // the smallest set of tokens whose probability reaches it
+  uint64_t seed = 0;
+  std::vector<int32_t> stop_ids;  // generation ends after one of them, which is kept
+};
+
+// Called with (sequence, id) as each token is found.
+using TokenCallback = std::function<void(size_t, int32_t)>;
+
+// The new ids of each prompt. A prompt that leaves no room for one token within the model's positions is an error.
+std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const std::vector<int32_t>> prompts,
+                                           const GenerateOptions& options, const TokenCallback& on_token = {});
+
+// One id drawn from the logits of V tokens, as the options say.
+int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, Random& random);
+
+}  // namespace lethe::model

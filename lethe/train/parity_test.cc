@@ -1,0 +1,205 @@
+// Parity with PyTorch 2 and transformers 5 on tiny models of each family: logits, losses, gradients, steps, greedy ids;
+// LoRA against PEFT; and what must not change a result: micro-batches, checkpointing, the order of packing.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "lethe/model/generate.h"
+#include "lethe/train/optimizer.h"
+#include "lethe/train/pack.h"
+#include "tests/golden/golden.h"
+
+using namespace lethe;
+using model::ModelFiles;
+using model::Transformer;
+using tensor::DType;
+
+namespace {
+
+const std::vector<std::string> kFullModels = {
+    "models/llama", "models/llama-tied", "models/llama-bias", "models/llama-linear-rope", "models/llama-llama3-rope",
+    "models/gpt2",  "models/gpt2-gelu",  "gguf/stories260K"};
+
+ModelFiles open(const Golden& golden) {
+  const fs::path gguf = golden.folder / "model.gguf";
+  return ModelFiles::open(fs::exists(gguf) ? gguf : golden.folder);
+}
+
+model::Batch batch_of(const std::vector<text::Example>& examples) {
+  std::vector<const text::Example*> pointers;
+  for (const auto& e : examples) pointers.push_back(&e);
+  return train::pack(pointers);
+}
+
+// One forward and backward over the golden batch; the mean loss.
+double step_loss(Transformer& model, const std::vector<text::Example>& examples, int64_t targets) {
+  model::TargetScores scores;
+  return model.forward_backward(batch_of(examples), 1.0f / static_cast<float>(targets), false, 0, scores) /
+         static_cast<double>(targets);
+}
+
+train::TrainingConfig settings_of(const Json& settings) {
+  train::TrainingConfig config;
+  config.max_grad_norm = settings.value("max_grad_norm", 0.0);
+  config.weight_decay = settings.value("weight_decay", 0.0);
+  return config;
+}
+
+void check_steps(Transformer& model, const Golden& golden, const std::vector<text::Example>& examples, int64_t targets,
+                 const char* optim) {
+  const Json& golden_steps = golden.json[optim];
+  train::TrainingConfig config = settings_of(golden_steps["settings"]);
+  config.optim = optim;
+  train::Optimizer optimizer(model.trained(), config);
+  for (size_t i = 0; i < golden_steps["losses"].size(); ++i) {
+    const double loss = step_loss(model, examples, targets);
+    CHECK(loss == doctest::Approx(golden_steps["losses"][i].get<double>()).epsilon(1e-4));
+    const double norm = optimizer.gradient_norm();
+    CHECK(norm == doctest::Approx(golden_steps["grad_norms"][i].get<double>()).epsilon(2e-4));
+    optimizer.step(static_cast<int64_t>(i + 1), golden_steps["settings"]["lr"].get<double>(), norm);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("logits, losses and greedy ids equal those of transformers") {
+  auto names = kFullModels;
+  names.insert(names.end(), {"models/llama-f16", "models/llama-bf16", "models/gpt2-first-names"});
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    const Golden golden(name);
+    const ModelFiles files = open(golden);
+    Transformer model = Transformer::load(files, DType::kF32, false);
+    const auto examples = golden.batch();
+    for (size_t s = 0; s < examples.size(); ++s) {
+      const auto& want = golden.array("logits." + std::to_string(s));
+      const auto V = static_cast<size_t>(files.config().vocab_size);
+      std::vector<float> logits(V);
+      double worst = 0;
+      for (size_t t = 0; t < examples[s].ids.size(); ++t) {
+        model::KeyValueCache cache(files.config(), DType::kF32, 64);
+        model::KeyValueCache* caches[] = {&cache};
+        const std::vector<int32_t> prefix[] = {
+            {examples[s].ids.begin(), examples[s].ids.begin() + static_cast<long>(t) + 1}};
+        model.extend(prefix, caches, logits.data());
+        for (size_t v = 0; v < V; ++v)
+          worst = std::max(worst, std::abs(static_cast<double>(logits[v]) - want[t * V + v]));
+      }
+      CHECK(worst < 1e-4);
+    }
+    const model::Batch batch = batch_of(examples);
+    model::TargetScores scores;
+    model.score(batch, scores);
+    size_t at = 0;
+    for (size_t s = 0; s < examples.size(); ++s) {
+      const auto& want = golden.array("nll." + std::to_string(s));
+      for (size_t t = 1; t < examples[s].ids.size(); ++t)
+        if (examples[s].labels[t] != text::kNoTarget) CHECK(std::abs(scores.nll[at++] - want[t]) < 1e-5);
+    }
+    CHECK(at == scores.nll.size());
+    if (!golden.json.contains("greedy")) continue;
+    const std::vector<int32_t> prompts[] = {golden.json["greedy"]["prompt_ids"].get<std::vector<int32_t>>()};
+    const auto want = golden.json["greedy"]["ids"].get<std::vector<int32_t>>();
+    model::GenerateOptions options;
+    options.max_new_tokens = static_cast<int64_t>(want.size());
+    const auto ids = model::generate(model, prompts, options);
+    CHECK(ids[0] == want);
+  }
+}
+
+TEST_CASE("gradients equal those of PyTorch") {
+  for (const std::string& name : kFullModels) {
+    CAPTURE(name);
+    const Golden golden(name);
+    const ModelFiles files = open(golden);
+    Transformer model = Transformer::load(files, DType::kF32, true);
+    const double loss = step_loss(model, golden.batch(), golden.json["targets"].get<int64_t>());
+    CHECK(std::abs(loss - golden.json["loss"].get<double>()) < 1e-5);
+    for (const auto& slot : model.parameters().slots()) {
+      CAPTURE(slot.spec.name);
+      const float* values =
+          slot.spec.is_vector() ? model.parameters().vector_gradient(slot) : model.parameters().gradient(slot).f32();
+      const std::vector<float> gradient(values, values + slot.spec.size());
+      double squares = 0;
+      for (float x : gradient) squares += static_cast<double>(x) * x;
+      CHECK(std::sqrt(squares) ==
+            doctest::Approx(golden.json["gradient_norms"][slot.spec.name].get<double>()).epsilon(1e-4));
+      if (golden.arrays.count("grad." + slot.spec.name))
+        CHECK(relative_distance(gradient, golden.array("grad." + slot.spec.name)) < 1e-4);
+    }
+  }
+}
+
+TEST_CASE("eight steps of AdamW and of clipped SGD equal those of PyTorch") {
+  for (const std::string& name : kFullModels)
+    for (const char* optim : {"adamw", "sgd"}) {
+      CAPTURE(name);
+      CAPTURE(optim);
+      const Golden golden(name);
+      const ModelFiles files = open(golden);
+      Transformer model = Transformer::load(files, DType::kF32, true);
+      check_steps(model, golden, golden.batch(), golden.json["targets"].get<int64_t>(), optim);
+    }
+}
+
+TEST_CASE("LoRA equals PEFT: loss, gradients, eight steps, the adapter after them") {
+  for (const std::string name : {"llama/lora-qv", "llama-tied/lora-qv", "llama/lora-all", "llama/lora-embedding",
+                                  "gpt2/lora-attn", "gpt2/lora-all"}) {
+    CAPTURE(name);
+    const Golden golden("models/" + name), base("models/" + name.substr(0, name.find('/')));
+    const ModelFiles files = open(base);
+    const auto examples = base.batch();
+    const auto targets = base.json["targets"].get<int64_t>();
+    Transformer model = Transformer::load(files, DType::kF32, false);
+    model.attach(model::Lora(files.config(), model::read_adapter(golden.folder, files.config()), DType::kF32, true));
+    CHECK(std::abs(step_loss(model, examples, targets) - golden.json["loss"].get<double>()) < 1e-5);
+    check_steps(model, golden, examples, targets, "adamw");
+    const model::Adapter after = model.lora()->adapter();
+    CHECK(!after.weights.empty());
+    for (const auto& w : after.weights) {
+      const std::string key = "after.base_model.model." + w.module + (w.embedding ? ".lora_embedding_" : ".lora_");
+      const std::string end = w.embedding ? "" : ".weight";
+      CHECK(relative_distance(w.a, golden.array(key + "A" + end)) < 1e-3);
+      CHECK(relative_distance(w.b, golden.array(key + "B" + end)) < 1e-3);
+    }
+  }
+}
+
+TEST_CASE("bf16 losses lie within 1 % of fp32's") {
+  for (const std::string& name : kFullModels) {
+    CAPTURE(name);
+    const Golden golden(name);
+    const ModelFiles files = open(golden);
+    Transformer model = Transformer::load(files, DType::kBF16, true);
+    const auto examples = golden.batch();
+    const auto targets = golden.json["targets"].get<int64_t>();
+    const double loss = step_loss(model, examples, targets);
+    CHECK(loss == doctest::Approx(golden.json["loss"].get<double>()).epsilon(0.01));
+  }
+}
+
+TEST_CASE("micro-batches and gradient checkpointing change nothing but rounding") {
+  const Golden golden("models/llama");
+  const ModelFiles files = open(golden);
+  const auto examples = golden.batch();
+  const auto targets = golden.json["targets"].get<int64_t>();
+  const float scale = 1.0f / static_cast<float>(targets);
+  Transformer whole = Transformer::load(files, DType::kF32, true), parts = Transformer::load(files, DType::kF32, true),
+              again = Transformer::load(files, DType::kF32, true);
+  model::TargetScores scores;
+  const double one = whole.forward_backward(batch_of(examples), scale, false, 0, scores);
+  double sum = 0;
+  for (size_t i = 0; i < examples.size(); ++i)
+    sum += parts.forward_backward(batch_of({examples[i]}), scale, i > 0, 0, scores);
+  again.set_gradient_checkpointing(true);
+  CHECK(again.forward_backward(batch_of(examples), scale, false, 0, scores) == one);
+  CHECK(sum == doctest::Approx(one).epsilon(1e-6));
+  for (auto run : {&model::Parameters::matrices, &model::Parameters::vectors}) {
+    const auto gradients = [&](Transformer& m) {
+      const auto& r = (m.parameters().*run)();
+      return std::vector<float>(r.gradients(), r.gradients() + r.size);
+    };
+    CHECK(relative_distance(gradients(parts), gradients(whole)) < 1e-6);
+    CHECK(gradients(again) == gradients(whole));
+  }
+}

@@ -1,0 +1,163 @@
+#include "lethe/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
+#include "lethe/run/progress.h"
+#include "lethe/train/pack.h"
+
+namespace lethe::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr double kSaveSeconds = 600;
+
+double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+struct StepOutcome {
+  double loss = 0;
+  int64_t tokens = 0, wrong = 0;
+};
+
+// Forward and backward of one step's examples in micro-batches: the gradients of their mean loss.
+StepOutcome accumulate_gradients(model::Transformer& model, const std::vector<const text::Example*>& examples,
+                                 int64_t micro_batch, uint64_t dropout_key) {
+  int64_t targets = 0;
+  std::vector<model::Batch> batches;
+  for (size_t at = 0; at < examples.size(); at += static_cast<size_t>(micro_batch)) {
+    const size_t count = std::min(static_cast<size_t>(micro_batch), examples.size() - at);
+    model::Batch batch = pack(std::span(examples).subspan(at, count));
+    targets += batch.targets();
+    if (batch.targets() > 0) batches.push_back(std::move(batch));
+  }
+  check(targets > 0, "no example of this step has a target: every label is masked");
+  StepOutcome outcome;
+  model::TargetScores scores;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const model::Batch& batch = batches[i];
+    outcome.loss += model.forward_backward(batch, 1.0f / static_cast<float>(targets), i > 0,
+                                           dropout_key + i * 0x9e3779b97f4a7c15ULL, scores);
+    outcome.tokens += batch.tokens();
+    for (size_t t = 0; t < scores.argmax.size(); ++t) outcome.wrong += scores.argmax[t] != batch.target_ids[t];
+  }
+  outcome.loss /= static_cast<double>(targets);
+  return outcome;
+}
+
+}  // namespace
+
+Session Session::open(run::RunFolder& folder, bool resume, const std::string& config_toml, uint64_t seed) {
+  Session session{&folder, std::nullopt, seed};
+  const fs::path checkpoint = folder.file(kCheckpointFile);
+  if (!resume) {
+    fs::remove(checkpoint);
+    folder.write_config(config_toml);
+    return session;
+  }
+  const auto earlier = folder.config();
+  check(earlier.has_value(), "{} holds no run to resume (config.toml is missing)", folder.path().string());
+  check(*earlier == config_toml, "--resume: the settings differ from those in {}; give the same command again",
+        folder.file(run::kConfigFile).string());
+  session.resume = read_checkpoint_state(checkpoint);
+  folder.truncate_metrics(session.resume ? session.resume->metrics_lines : 0);
+  return session;
+}
+
+StageResult train(model::Transformer& model, const std::vector<text::Example>& examples, const TrainingConfig& config,
+                  const Stage& stage, Session& session) {
+  check(!examples.empty(), "{}: there are no examples to train on", stage.name);
+  const auto count = static_cast<int64_t>(examples.size());
+  const int64_t per_step = config.per_device_train_batch_size * config.gradient_accumulation_steps;
+  const int64_t steps_per_epoch = (count + per_step - 1) / per_step;
+  const double epochs = stage.epochs.value_or(static_cast<double>(stage.most_epochs));
+  int64_t total = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(epochs * static_cast<double>(steps_per_epoch))));
+  if (config.max_steps) total = *config.max_steps;
+  const bool until_learned = !stage.epochs && !config.max_steps;
+
+  Optimizer optimizer(model.trained(), config);
+  model.set_gradient_checkpointing(config.gradient_checkpointing);
+  CheckpointState state{stage.name, 0, 0, 0};
+  if (session.resumes(stage.name)) {
+    state = *session.resume;
+    read_checkpoint(session.folder->file(kCheckpointFile), model.trained(), optimizer);
+    session.resume.reset();
+  }
+  const auto save = [&] {
+    state.metrics_lines = session.folder->metrics_logged();
+    write_checkpoint(session.folder->file(kCheckpointFile), state, model.trained(), optimizer);
+  };
+
+  StageResult result;
+  const Clock::time_point begin = Clock::now();
+  Clock::time_point saved = begin;
+  run::Progress progress(stage.name, total, "steps", state.step);
+  std::vector<int32_t> order;
+  int64_t ordered_epoch = -1;
+  while (state.step < total) {
+    const Clock::time_point step_begin = Clock::now();
+    const int64_t epoch = state.step / steps_per_epoch, in_epoch = state.step % steps_per_epoch;
+    if (epoch != ordered_epoch) {
+      order.resize(examples.size());
+      std::iota(order.begin(), order.end(), 0);
+      if (config.shuffle) Random(session.seed, "shuffle/" + stage.name, static_cast<uint64_t>(epoch)).shuffle(order);
+      ordered_epoch = epoch;
+    }
+    if (in_epoch == 0) state.wrong_targets = 0;
+    std::vector<const text::Example*> chosen;
+    for (int64_t i = in_epoch * per_step; i < std::min(count, (in_epoch + 1) * per_step); ++i)
+      chosen.push_back(&examples[static_cast<size_t>(order[static_cast<size_t>(i)])]);
+
+    const int64_t step = state.step + 1;
+    const uint64_t dropout_key = Random(session.seed, "dropout/" + stage.name, static_cast<uint64_t>(step)).next();
+    const StepOutcome outcome = accumulate_gradients(model, chosen, config.per_device_train_batch_size, dropout_key);
+    const double rate = scheduled_learning_rate(config, stage.learning_rate, step, total);
+    const bool logs = session.folder && (step % config.logging_steps == 0 || step == total);
+    const double norm = config.max_grad_norm > 0 || logs ? optimizer.gradient_norm() : 0;
+    if (!std::isfinite(outcome.loss) || !std::isfinite(norm))
+      fail(
+          "{}: the loss is {} and the gradient's norm {} at step {} of {} (learning rate {:g}): training diverged; a "
+          "lower learning rate or "
+          "--max-grad-norm may help{}",
+          stage.name, outcome.loss, norm, step, total, rate,
+          session.folder && fs::exists(session.folder->file(kCheckpointFile))
+              ? ". The last good checkpoint is kept in the run folder"
+              : "");
+    optimizer.step(step, rate, norm);
+    state.step = step;
+    state.wrong_targets += outcome.wrong;
+
+    result.tokens += outcome.tokens;
+    result.loss = outcome.loss;
+    ++result.steps;
+    if (logs)
+      session.folder->append({step, stage.name, outcome.loss, rate, norm, outcome.tokens,
+                              static_cast<double>(outcome.tokens) / std::max(since(step_begin), 1e-9)});
+    progress.update(step, fmt::format("loss {:.4f}", outcome.loss));
+
+    result.learned = in_epoch + 1 == steps_per_epoch && state.wrong_targets == 0;
+    if (until_learned && result.learned) break;
+    if (!session.folder) continue;
+    const bool due = config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds;
+    if (interrupted()) {
+      save();
+      throw Interrupted(fmt::format("interrupted after step {} of {}, the state is saved", step, stage.name));
+    }
+    if (due) {
+      save();
+      saved = Clock::now();
+    }
+  }
+  progress.finish();
+  result.epochs = static_cast<double>(state.step) / static_cast<double>(steps_per_epoch);
+  result.steps = state.step;
+  result.seconds = since(begin);
+  return result;
+}
+
+}  // namespace lethe::train
