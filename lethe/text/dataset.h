@@ -1,0 +1,41 @@
+// Files of text and conversations as examples: for fine-tuning, pretraining and perplexity.
+//
+// A .txt file is one text: tokenised whole, cut into windows of max_seq_length. A .jsonl file holds one record a line
+// (a .json file a list of them, or lines), each with the fields of one of
+//
+//   {"input_ids", "labels"?}               labels: -100 is no target; without labels every token is one
+//   {"messages": [{"role", "content"}]}    the model's chat template; what the assistant says are the targets
+//   {"prompt", "completion"}               joined as they are, tokenised apart; the completion is the target
+//   {"instruction", "input"?, "output"}    the chat template where `format` is chat, else Alpaca's header and, as in
+//   its training,
+//                                          the end-of-text token behind the output; the output is the target
+//   {"text"}                               with the default special tokens; every token is a target
+//
+// A record longer than max_seq_length is cut at its end. Errors (lethe::Error) name file, line, field, value and what
+// was expected; a record without any target (an empty completion, every label -100, all targets cut off) is one.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "lethe/base/file.h"
+#include "lethe/text/example.h"
+#include "lethe/text/template.h"
+#include "lethe/text/tokenizer.h"
+
+namespace lethe::text {
+
+struct DatasetOptions {
+  Template format = {};
+  int64_t max_seq_length = 0;  // 0: no limit
+  int64_t vocab_size = 0;      // of the model, for input_ids; 0: not known
+};
+
+struct Dataset {
+  std::vector<Example> examples;  // at least one, each with at least one target
+  int64_t truncated = 0;          // how many were cut
+};
+
+// Without a tokenizer (null) only input_ids records can be used.
+Dataset read_examples(const fs::path& path, const Tokenizer* tokenizer, const DatasetOptions& options);
+
+}  // namespace lethe::text
