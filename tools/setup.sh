@@ -50,7 +50,7 @@ if ! have_onednn; then
   fi
 fi
 need_apt "${packages[@]}" || {
-  [ $wheels = no ] || say "and oneDNN $onednn_version or later: unpacked from the Python packages of tools/onednn.txt by the next call"
+  [ $wheels = no ] || say "and, for oneDNN $onednn_version or later, the Python packages $(wheel_names tools/onednn.txt), which the next call fetches"
   exit 1
 }
 if [ $wheels = yes ]; then
