@@ -28,8 +28,10 @@ void dropout_part(const T* x, uint64_t key, uint32_t threshold, float scale, T* 
   };
   const Uints low = set_bits(static_cast<uint32_t>(key)), high = set_bits(static_cast<uint32_t>(key >> 32));
   const auto limit = hn::Set(IntTag(), static_cast<int32_t>(threshold));
+  const Uints count = hn::Iota(UintTag(), 0);
   for_vectors(n, [&](int64_t i, auto part) HWY_ATTR {
-    const Uints h = hash(hn::Xor(hash(hn::Xor(hn::Iota(UintTag(), static_cast<uint32_t>(i)), low)), high));
+    const Uints column = hn::Add(count, set_bits(static_cast<uint32_t>(i)));
+    const Uints h = hash(hn::Xor(hash(hn::Xor(column, low)), high));
     const auto dropped = hn::Lt(hn::BitCast(IntTag(), hn::ShiftRight<1>(h)), limit);  // 31 bits: a positive number
     const Floats scaled = hn::Mul(load(x + i, part), set(scale));
     store(hn::IfThenZeroElse(hn::RebindMask(FloatTag(), dropped), scaled), y + i, part);

@@ -11,7 +11,7 @@
 #define LETHE_TENSOR_CPU_LOSS_CC
 namespace lethe::tensor {
 namespace {
-constexpr int64_t kLossBlock = 4096;  // logits that are summed in fp32 before they join the fp64 sum
+constexpr int64_t kLossBlock = 4096;  // logits read twice while they are in the first cache, and summed in fp32
 }  // namespace
 }  // namespace lethe::tensor
 #endif
@@ -35,56 +35,54 @@ float largest(const float* x, int64_t n) {
   return most;
 }
 
-// The largest logit and its lowest index (0 if none compares equal: NaN).
-float largest_of_row(const float* x, int64_t n, int32_t* index) {
-  float most = -std::numeric_limits<float>::infinity();
-  int64_t block = 0;
+// What one pass over a row finds: the largest logit, its lowest index (0 if none compares equal: NaN), and the sum of
+// e^(x - largest). The sum of the blocks so far is scaled down whenever a larger logit turns up.
+struct RowSum {
+  float largest;
+  int64_t index;
+  double sum;
+};
+RowSum sum_row(const float* x, int64_t n) {
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  RowSum row{kNone, 0, 0};
   for (int64_t begin = 0; begin < n; begin += kLossBlock) {
-    const float m = largest(x + begin, HWY_MIN(kLossBlock, n - begin));
-    if (m > most) {
-      most = m;
-      block = begin;
+    const int64_t count = HWY_MIN(kLossBlock, n - begin);
+    const float most = largest(x + begin, count);
+    if (most > row.largest) {
+      row.sum *= std::exp(static_cast<double>(row.largest) - most);
+      row.largest = most;
+      row.index = begin;
     }
+    const Floats m = set(row.largest == kNone ? 0 : row.largest);
+    row.sum += sum_vectors(
+        count, [&](int64_t i, auto part) HWY_ATTR { return exp_of_negative(hn::Sub(load(x + begin + i, part), m)); });
   }
-  if (index != nullptr) {
-    int64_t i = block;
-    while (i < n && x[i] != most) ++i;
-    *index = static_cast<int32_t>(i < n ? i : 0);
-  }
-  return most;
-}
-
-double sum_of_exp(const float* x, int64_t n, float largest) {
-  const Floats m = set(largest);
-  double sum = 0;
-  for (int64_t begin = 0; begin < n; begin += kLossBlock) {
-    sum += sum_vectors(HWY_MIN(kLossBlock, n - begin),
-                       [&](int64_t i, auto part) HWY_ATTR { return exp(hn::Sub(load(x + begin + i, part), m)); });
-  }
-  return sum;
+  while (row.index < n && x[row.index] != row.largest) ++row.index;
+  if (row.index == n) row.index = 0;
+  return row;
 }
 
 template <class T>
 void softmax_part(const float* x, int64_t n, float largest, float factor, T* y) {
   const Floats m = set(largest), f = set(factor);
-  for_vectors(
-      n, [&](int64_t i, auto part) HWY_ATTR { store(hn::Mul(exp(hn::Sub(load(x + i, part), m)), f), y + i, part); });
+  for_vectors(n, [&](int64_t i, auto part)
+                     HWY_ATTR { store(hn::Mul(exp_of_negative(hn::Sub(load(x + i, part), m)), f), y + i, part); });
 }
 
 void cross_entropy_row(const float* x, int64_t n, int32_t target, float* nll, int32_t* argmax, DType dtype,
                        void* dlogits, float scale) {
-  const float most = largest_of_row(x, n, argmax);
-  const double sum = sum_of_exp(x, n, most);
-  const float at_target = x[target];
-  *nll = static_cast<float>(std::log(sum) + (static_cast<double>(most) - at_target));
+  const RowSum row = sum_row(x, n);
+  if (argmax != nullptr) *argmax = static_cast<int32_t>(row.index);
+  const double log_probability = static_cast<double>(x[target]) - row.largest - std::log(row.sum);
+  *nll = static_cast<float>(-log_probability);
   if (dlogits == nullptr) return;
-  const auto factor = static_cast<float>(scale / sum);
+  const auto factor = static_cast<float>(scale / row.sum);
   if (dtype == DType::kF32) {
-    softmax_part(x, n, most, factor, static_cast<float*>(dlogits));
+    softmax_part(x, n, row.largest, factor, static_cast<float*>(dlogits));
   } else {
-    softmax_part(x, n, most, factor, static_cast<BF16*>(dlogits));
+    softmax_part(x, n, row.largest, factor, static_cast<BF16*>(dlogits));
   }
-  const auto d = static_cast<float>(scale * std::expm1(static_cast<double>(at_target) - most - std::log(sum)));
+  const auto d = static_cast<float>(scale * std::expm1(log_probability));
   convert_row(DType::kF32, &d, dtype, static_cast<char*>(dlogits) + static_cast<size_t>(target) * size_of(dtype), 1);
 }
 

@@ -22,8 +22,9 @@ TEST_CASE("rope turns pairs of columns by the angle of the position, and back") 
   for_each_target([] {
     const std::vector<int32_t> positions{0, 5, 2, 19, 0};
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
-      for (const auto& [heads, head_dim, half] :
+      for (const auto& shape :
            std::vector<std::array<int64_t, 3>>{{1, 2, 1}, {3, 64, 32}, {2, 20, 7}, {2, 130, 65}, {1, 128, 63}}) {
+        const int64_t heads = shape[0], head_dim = shape[1], half = shape[2];
         CAPTURE(head_dim);
         const Angles angles(20, half);
         const auto x = TestTensor::random(1, dtype, 5, heads * head_dim, 9);
