@@ -1,0 +1,34 @@
+// Parts of the HTML pages that Lethe writes: one file, no network, no script; readable on a phone, in print, light and
+// dark. Names that end in _html hold HTML; every other text is plain and is escaped here.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lethe::run {
+
+// Text as HTML shows it, also inside a quoted attribute: markup escaped, invalid UTF-8 and control characters as
+// U+FFFD.
+std::string escape_html(std::string_view text);
+
+std::string percent_text(double percent);  // "98.7 %", the space narrow and unbreakable; "–" where it is not finite
+std::string number_text(double number);    // four digits that matter: "1234", "0.08312", "5e-05"; "–" likewise
+
+struct Table {
+  std::string caption;
+  std::string note;               // below the caption, smaller
+  std::vector<std::string> head;  // of all columns; the first column names the rows
+  std::vector<std::vector<std::string>> rows;
+};
+std::string table_html(const Table& table);  // figures stand right; scrolls sideways where it is wider than the screen
+
+std::string section_html(std::string_view title, std::string_view lead, std::string_view body_html);
+std::string grid_html(const std::vector<std::string>& items_html);  // side by side where there is room
+std::string details_html(std::string_view summary, std::string_view body_html);
+std::string definitions_html(const std::vector<std::pair<std::string, std::string>>& names_and_values);
+
+// The whole document. `kicker` is the small line above the title, `summary_html` the paragraph below it.
+std::string page_html(std::string_view kicker, std::string_view title, std::string_view summary_html,
+                      std::string_view body_html, std::string_view footer);
+
+}  // namespace lethe::run

@@ -1,0 +1,102 @@
+#include "lethe/run/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lethe/base/error.h"
+#include "lethe/run/chart.h"
+#include "lethe/run/page.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/report_parts.h"
+#include "lethe/run/run_folder.h"
+
+namespace lethe::run {
+namespace {
+
+std::string overview(const OrderedJson& results) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const auto& [key, name] : {std::pair("model", "model"),
+                                  {"facts_file", "facts"},
+                                  {"method", "method"},
+                                  {"rate", "rate of forgetting"},
+                                  {"out", "written to"}}) {
+    if (const std::string text = text_at(results, key); !text.empty()) rows.emplace_back(name, text);
+  }
+  return "<section>\n" + definitions_html(rows) + "</section>\n\n";
+}
+
+LineChart stage_chart(const std::string& stage) {
+  LineChart chart{stage, "", "step", "loss", {{stage, {}}}};
+  if (stage == "forget")
+    chart.title = "Forget", chart.note = "training on the old answers; the movement is then subtracted";
+  if (stage == "learn") chart.title = "Learn", chart.note = "training on the new answers";
+  return chart;
+}
+
+std::string loss_curves(const std::vector<StepMetrics>& metrics) {
+  std::vector<LineChart> charts;
+  double top = 0;
+  for (const StepMetrics& m : metrics) {
+    if (charts.empty() || charts.back().lines[0].name != m.stage) charts.push_back(stage_chart(m.stage));
+    charts.back().lines[0].points.emplace_back(static_cast<double>(m.step), m.loss);
+    if (std::isfinite(m.loss)) top = std::max(top, m.loss);
+  }
+  if (charts.empty()) return "";
+  std::vector<std::string> items;
+  for (LineChart& chart : charts) {
+    chart.y_top = top;
+    items.push_back(line_chart_html(chart));
+  }
+  return section_html("Loss", "Mean loss of a token of the answers, before each step of the optimiser.",
+                      grid_html(items));
+}
+
+std::string time_spent(const OrderedJson& results) {
+  const OrderedJson& seconds = field_at(results, {"seconds"});
+  BarChart chart{"", "", {}, {{"", {}, 0}}, 0, duration_text};
+  double total = 0;
+  if (!seconds.is_object()) return "";
+  for (const auto& [stage, value] : seconds.items()) {
+    if (!value.is_number()) continue;
+    chart.categories.push_back(stage);
+    chart.series[0].values.push_back(value.get<double>());
+    total += value.get<double>();
+  }
+  if (chart.categories.empty()) return "";
+  chart.title = fmt::format("{} in all", duration_text(total));
+  return section_html("Time", "", bar_chart_html(chart));
+}
+
+std::string reproduction(const OrderedJson& results) {
+  std::string html = "<pre><code>" + escape_html(text_at(results, "command")) + "</code></pre>\n";
+  std::vector<std::pair<std::string, std::string>> settings;
+  if (const OrderedJson& all = field_at(results, {"settings"}); all.is_object()) {
+    for (const auto& [name, value] : all.items()) settings.emplace_back(name, text_of(value));
+  }
+  return section_html("The same again",
+                      "The command, and every setting as it was resolved; config.toml beside this page holds them too.",
+                      html + definitions_html(settings));
+}
+
+}  // namespace
+
+std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+  const std::string body = overview(results) + before_and_after_html(results) + cases_html(results) +
+                           loss_curves(metrics) + movement_html(results) + time_spent(results) + reproduction(results);
+  fs::path model = text_at(results, "model");
+  if (!model.has_filename()) model = model.parent_path();  // "models/smollm2/"
+  return page_html("Lethe update", model.filename().string() + ", updated", summary_html(results), body,
+                   "Written by Lethe " + text_at(results, "lethe"));
+}
+
+fs::path write_report(const fs::path& folder) {
+  const OrderedJson results = read_ordered_json(folder / kResultsFile);
+  check(results.is_object(), "{}: expected an object, the results of an update", (folder / kResultsFile).string());
+  const fs::path page = folder / kReportFile;
+  write_file(page, update_page(results, read_metrics(folder / kMetricsFile)));
+  return page;
+}
+
+}  // namespace lethe::run

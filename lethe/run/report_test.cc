@@ -1,0 +1,144 @@
+#include "lethe/run/report.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+
+#include "lethe/base/error.h"
+#include "lethe/run/report_parts.h"
+#include "lethe/run/run_folder.h"
+
+using namespace lethe;
+using namespace lethe::run;
+
+namespace {
+
+bool has(const std::string& html, const std::string& part) { return html.find(part) != std::string::npos; }
+
+// "" where every tag that is opened is closed in order, else what is wrong.
+std::string unbalanced(const std::string& html) {
+  std::vector<std::string> open;
+  for (size_t i = html.find('<'); i != std::string::npos; i = html.find('<', i + 1)) {
+    const size_t end = html.find('>', i);
+    if (end == std::string::npos) return "a tag without its end";
+    const std::string tag = html.substr(i + 1, end - i - 1), name = tag.substr(0, tag.find_first_of(" \n"));
+    if (name == "!doctype" || name == "meta" || tag.back() == '/') continue;
+    if (name[0] != '/') {
+      open.push_back(name);
+    } else if (open.empty() || open.back() != name.substr(1)) {
+      return fmt::format("<{}> closes <{}>", name, open.empty() ? "" : open.back());
+    } else {
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : "left open: " + open.back();
+}
+
+OrderedJson scores(double exact, double old_exact, double local) {
+  const auto score = [](double x) {
+    return OrderedJson{{"token_accuracy", x + 0.5}, {"exact_match", x}, {"count", 100}};
+  };
+  return {{"facts", 100},
+          {"reliability", score(exact)},
+          {"generality", {{"count", 0}}},
+          {"locality", score(local)},
+          {"old", {{"reliability", score(old_exact)}}}};
+}
+
+OrderedJson sample() {
+  return OrderedJson{{"lethe", "0.1.0"},
+                     {"command", "lethe update 'a b' facts.json --out \"x\""},
+                     {"model", "models/tiny/"},
+                     {"facts_file", "facts.json"},
+                     {"method", "f-ft"},
+                     {"rate", 0.3},
+                     {"facts", 100},
+                     {"before", scores(1, 28, 17)},
+                     {"after", scores(98.7, 4.1, 71)},
+                     {"forgotten", nullptr},
+                     {"seconds", {{"forget", 41.2}, {"learn", 62.9}, {"evaluate", 18.3}}},
+                     {"out", "x"},
+                     {"settings", {{"seed", 0}, {"learning_rate", 5e-5}, {"shuffle", true}}},
+                     {"delta",
+                      {{{"layer", 0}, {"matrix", "q_proj"}, {"norm", 0.25}},
+                       {{"layer", 1}, {"matrix", "q_proj"}, {"norm", 0.5}},
+                       {{"layer", 1}, {"matrix", "up_proj"}, {"norm", 0.75}},
+                       {{"layer", nullptr}, {"matrix", "embed_tokens"}, {"norm", 0.125}}}},
+                     {"cases",
+                      {{{"prompt", "Who is <script>alert(\"x\")</script>?"},
+                        {"old", "Old \"Nick\""},
+                        {"new", "<b>Bold</b>"},
+                        {"before", "old \"nick\" & co"},
+                        {"forgotten", nullptr},
+                        {"after", "<b>Bold</b>, indeed"}}}}};
+}
+
+std::vector<StepMetrics> sample_metrics() {
+  return {{1, "forget", 3, 5e-5, 1, 40, 300}, {2, "forget", 2, 5e-5, 1, 40, 300}, {1, "learn", NAN, 5e-5, 1, 40, 300}};
+}
+
+}  // namespace
+
+TEST_CASE("the page says in plain words what happened, shows it, and is well formed") {
+  const std::string html = update_page(sample(), sample_metrics());
+  CHECK(unbalanced(html) == "");
+  CHECK(has(html,
+            "100 facts were updated by <strong>f-ft</strong>; <strong>98.7\u202F%</strong> of the new answers are now "
+            "the model’s own, <strong>4.1\u202F%</strong> of the old ones are left, and answers to unrelated questions "
+            "stayed the same in <strong>71.0\u202F%</strong>."));
+  CHECK(has(html, "<title>tiny, updated</title>"));
+  CHECK(has(html, "<th scope=\"row\">Reliability</th><td>1.0\u202F%</td><td>98.7\u202F%</td>"));
+  CHECK_FALSE(has(html, "<th scope=\"row\">Generality</th>"));  // count 0: nothing was measured
+  CHECK(has(html, "<tr><th scope=\"row\">1</th><td>0.5</td><td>0.75</td><td></td></tr>"));
+  CHECK(has(html, "<tr><th scope=\"row\">outside the layers</th><td></td><td></td><td>0.125</td></tr>"));
+  CHECK(has(html, "2 min 02 s in all"));
+  CHECK(has(html, "<div><dt>learning_rate</dt><dd>5e-05</dd></div>"));
+  CHECK(has(html, "lethe update &#39;a b&#39; facts.json --out &quot;x&quot;"));
+  CHECK_FALSE(has(html, "after forgetting"));
+  CHECK_FALSE(has(html, "http"));  // nothing is fetched
+}
+
+TEST_CASE("facts with markup in them stay text") {
+  const std::string html = update_page(sample(), {});
+  CHECK_FALSE(has(html, "<script"));
+  CHECK_FALSE(has(html, "<b>"));
+  CHECK(has(html, "Who is &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;?"));
+  CHECK(has(html, "<mark class=\"new\">&lt;b&gt;Bold&lt;/b&gt;</mark>, indeed"));
+  CHECK(has(html, "<mark class=\"old\">old &quot;nick&quot;</mark> &amp; co"));
+}
+
+TEST_CASE("answers are marked as whole words, the longer one where both stand") {
+  CHECK(marked_answer_html("Paris, not Parish or PARIS", "Paris", "Rome") ==
+        "<mark class=\"old\">Paris</mark>, not Parish or <mark class=\"old\">PARIS</mark>");
+  CHECK(marked_answer_html("New York", "York", "New York") == "<mark class=\"new\">New York</mark>");
+  CHECK(marked_answer_html("in York", "New York", "York") == "in <mark class=\"new\">York</mark>");
+  CHECK(marked_answer_html("naïve", "na", "ve") == "naïve");
+  CHECK(marked_answer_html("(1999)", "1999", "") == "(<mark class=\"old\">1999</mark>)");
+  CHECK(marked_answer_html("", "a", "b") == "");
+}
+
+TEST_CASE("a page without evaluation, delta, cases or metrics still stands") {
+  OrderedJson results = {{"method", "lora"}, {"facts", 1}, {"before", nullptr}, {"after", nullptr}};
+  const std::string html = update_page(results, {});
+  CHECK(unbalanced(html) == "");
+  CHECK(has(html, "1 fact was updated by <strong>lora</strong>. The model was not evaluated."));
+  results["forgotten"] = results["before"] = results["after"] = scores(50, 50, 50);
+  const std::string three = update_page(results, {});
+  CHECK(has(three, "<td>50.0\u202F%</td><td>50.0\u202F%</td><td>50.0\u202F%</td>"));
+  CHECK(unbalanced(three) == "");
+}
+
+TEST_CASE("the report is made from the run folder") {
+  const fs::path path = fs::temp_directory_path() / fmt::format("lethe_report_test_{}", ::getpid());
+  {
+    RunFolder folder(path, false);
+    folder.write_json(kResultsFile, sample());
+    for (const StepMetrics& m : sample_metrics()) folder.append(m);
+  }
+  CHECK(read_file(write_report(path)) == update_page(sample(), sample_metrics()));
+  write_file(path / kResultsFile, "[1]");
+  CHECK_THROWS_WITH_AS(write_report(path), doctest::Contains("expected an object"), Error);
+  fs::remove_all(path);
+}
