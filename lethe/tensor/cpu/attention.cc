@@ -1,34 +1,52 @@
-// Attention over packed rows: checks, and the rows outside every span.
+// Attention over packed rows: checks, rows outside every span, and the cut into tasks.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <functional>
 #include <vector>
 
 #include "lethe/base/error.h"
-#include "lethe/tensor/ops.h"
+#include "lethe/tensor/cpu/attention_parts.h"
 #include "lethe/tensor/parallel.h"
 
 namespace lethe::tensor {
 namespace {
 
-void check_activation(const char* name, const Tensor& x, DType dtype, int64_t rows, int64_t cols) {
-  check(x.rows == rows && x.cols == cols && x.dtype == dtype && dtype != DType::kF16,
-        "attention: {} is [{}, {}] of {}, expected [{}, {}] of {} (fp32 or bf16)", name, x.rows, x.cols,
-        name_of(x.dtype), rows, cols, name_of(dtype));
+// Spans of so many rows are worth matrix products.
+constexpr int64_t kLong = 48;
+
+void check_tensor(const char* name, const Tensor& x, DType dtype, int64_t rows, int64_t cols) {
+  check(x.rows == rows && x.cols == cols && x.dtype == dtype,
+        "attention: {} is [{}, {}] of {}, expected [{}, {}] of {}", name, x.rows, x.cols, name_of(x.dtype), rows, cols,
+        name_of(dtype));
 }
 
-void check_shape(const AttentionShape& s) {
+void check_forward(const Attention& a, std::span<const Span> spans) {
+  const AttentionShape& s = a.shape;
   check(s.heads > 0 && s.kv_heads > 0 && s.heads % s.kv_heads == 0 && s.head_dim > 0,
         "attention: {} heads over {} of keys and values, {} columns each", s.heads, s.kv_heads, s.head_dim);
+  const DType type = a.q.dtype;
+  check(type != DType::kF16, "attention: q is fp16, expected fp32 or bf16");
+  check_tensor("q", a.q, type, a.q.rows, s.heads * s.head_dim);
+  check_tensor("k", a.k, type, a.q.rows, s.kv_heads * s.head_dim);
+  check_tensor("v", a.v, type, a.q.rows, s.kv_heads * s.head_dim);
+  check_tensor("out", a.out, type, a.q.rows, s.heads * s.head_dim);
+  if (a.lse) check_tensor("lse", a.lse, DType::kF32, a.q.rows, s.heads);
+  for (const Span& x : spans) {
+    check(x.begin >= 0 && x.length >= 0 && x.begin + x.length <= a.q.rows && x.prefix_begin >= 0 &&
+              x.prefix_length >= 0 && x.prefix_begin + x.prefix_length <= a.q.rows,
+          "attention: a span of rows {}+{} with prefix {}+{} in {} rows", x.begin, x.length, x.prefix_begin,
+          x.prefix_length, a.q.rows);
+  }
 }
 
-void check_spans(std::span<const Span> spans, int64_t rows) {
-  for (const Span& s : spans) {
-    check(s.begin >= 0 && s.length >= 0 && s.begin + s.length <= rows && s.prefix_begin >= 0 && s.prefix_length >= 0 &&
-              s.prefix_begin + s.prefix_length <= rows,
-          "attention: a span of rows {}+{} with prefix {}+{} in {} rows", s.begin, s.length, s.prefix_begin,
-          s.prefix_length, rows);
-  }
+void check_backward(const Attention& a, std::span<const Span> spans) {
+  check_forward(a, spans);
+  check_tensor("lse", a.lse, DType::kF32, a.q.rows, a.shape.heads);
+  check_tensor("dout", a.dout, a.q.dtype, a.q.rows, a.q.cols);
+  check_tensor("dq", a.dq, a.q.dtype, a.q.rows, a.q.cols);
+  check_tensor("dk", a.dk, a.q.dtype, a.q.rows, a.k.cols);
+  check_tensor("dv", a.dv, a.q.dtype, a.q.rows, a.v.cols);
+  for (const Span& x : spans) check(x.prefix_length == 0, "attention: there is no backward through a prefix");
 }
 
 // Zeroes the rows of x that no span holds.
@@ -44,64 +62,42 @@ void zero_outside(std::span<const Span> spans, const Tensor& x) {
   }
 }
 
-float load(const Tensor& x, int64_t row, int64_t col) {
-  if (x.dtype == DType::kF32) return x.f32()[row * x.stride + col];
-  const uint32_t bits = uint32_t{x.bf16()[row * x.stride + col]} << 16;
-  float f;
-  std::memcpy(&f, &bits, 4);
-  return f;
-}
+// A span, one of its heads (of queries in long forward, else of keys and values), and in long forward the first row.
+struct Task {
+  const Span* span;
+  int64_t head, first;
+  bool is_long;
+};
 
-void store(const Tensor& x, int64_t row, int64_t col, float f) {
-  if (x.dtype == DType::kF32) {
-    x.f32()[row * x.stride + col] = f;
-    return;
-  }
-  uint32_t bits;
-  std::memcpy(&bits, &f, 4);
-  x.bf16()[row * x.stride + col] = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-// The rows that query row `i` of the span sees: prefix, then its own up to (and with) itself.
-std::vector<int64_t> visible(const AttentionShape& shape, const Span& s, int64_t i) {
-  std::vector<int64_t> rows;
-  for (int64_t j = 0; j < s.prefix_length; ++j) rows.push_back(s.prefix_begin + j);
-  for (int64_t j = 0; j < (shape.causal ? i + 1 : s.length); ++j) rows.push_back(s.begin + j);
-  return rows;
+// The longest first, so that no thread is left with one at the end.
+void run(std::vector<Task>& tasks, const std::function<void(const Task&)>& body) {
+  std::stable_sort(tasks.begin(), tasks.end(),
+                   [](const Task& a, const Task& b) { return a.span->length + a.first > b.span->length + b.first; });
+  parallel_tasks(static_cast<int64_t>(tasks.size()), [&](int64_t i) { body(tasks[static_cast<size_t>(i)]); });
 }
 
 }  // namespace
 
 void attention_forward(const AttentionShape& shape, std::span<const Span> spans, const Tensor& q, const Tensor& k,
                        const Tensor& v, const Tensor& out, const Tensor& lse) {
-  check_shape(shape);
-  check_spans(spans, q.rows);
-  const int64_t d = shape.head_dim;
-  check_activation("q", q, q.dtype, q.rows, shape.heads * d);
-  check_activation("k", k, q.dtype, q.rows, shape.kv_heads * d);
-  check_activation("v", v, q.dtype, q.rows, shape.kv_heads * d);
-  check_activation("out", out, q.dtype, q.rows, shape.heads * d);
-  if (lse) check_activation("lse", lse, DType::kF32, q.rows, shape.heads);
+  const Attention a{shape, q, k, v, out, lse, {}, {}, {}, {}};
+  check_forward(a, spans);
   zero_outside(spans, out);
-  parallel_tasks(static_cast<int64_t>(spans.size()) * shape.heads, [&](int64_t task) {
-    const Span& s = spans[static_cast<size_t>(task / shape.heads)];
-    const int64_t h = task % shape.heads, qc = h * d, kc = h / (shape.heads / shape.kv_heads) * d;
-    for (int64_t i = 0; i < s.length; ++i) {
-      const std::vector<int64_t> rows = visible(shape, s, i);
-      std::vector<float> p, y(static_cast<size_t>(d));
-      for (int64_t r : rows) {
-        float dot = 0;
-        for (int64_t c = 0; c < d; ++c) dot += load(q, s.begin + i, qc + c) * load(k, r, kc + c);
-        p.push_back(shape.scale * dot);
+  std::vector<Task> tasks;
+  for (const Span& s : spans) {
+    if (s.length >= kLong) {
+      for (int64_t first = 0; first < s.length; first += rows_of_long_block(s)) {
+        for (int64_t head = 0; head < shape.heads; ++head) tasks.push_back({&s, head, first, true});
       }
-      const float most = *std::max_element(p.begin(), p.end());
-      float sum = 0;
-      for (float& x : p) sum += x = std::exp(x - most);
-      for (size_t j = 0; j < rows.size(); ++j) {
-        for (int64_t c = 0; c < d; ++c) y[static_cast<size_t>(c)] += p[j] / sum * load(v, rows[j], kc + c);
-      }
-      for (int64_t c = 0; c < d; ++c) store(out, s.begin + i, qc + c, y[static_cast<size_t>(c)]);
-      if (lse) lse.f32()[(s.begin + i) * lse.stride + h] = most + std::log(sum);
+    } else if (s.length > 0) {
+      for (int64_t head = 0; head < shape.kv_heads; ++head) tasks.push_back({&s, head, 0, false});
+    }
+  }
+  run(tasks, [&](const Task& t) {
+    if (t.is_long) {
+      attend_long(a, *t.span, t.head, t.first, std::min(rows_of_long_block(*t.span), t.span->length - t.first));
+    } else {
+      attend_short(a, *t.span, t.head);
     }
   });
 }
@@ -109,72 +105,15 @@ void attention_forward(const AttentionShape& shape, std::span<const Span> spans,
 void attention_backward(const AttentionShape& shape, std::span<const Span> spans, const Tensor& q, const Tensor& k,
                         const Tensor& v, const Tensor& out, const Tensor& lse, const Tensor& dout, const Tensor& dq,
                         const Tensor& dk, const Tensor& dv) {
-  check_shape(shape);
-  check_spans(spans, q.rows);
-  const int64_t d = shape.head_dim, group = shape.heads / shape.kv_heads;
+  const Attention a{shape, q, k, v, out, lse, dout, dq, dk, dv};
+  check_backward(a, spans);
   for (const Tensor* x : {&dq, &dk, &dv}) zero_outside(spans, *x);
-  parallel_tasks(static_cast<int64_t>(spans.size()) * shape.kv_heads, [&](int64_t task) {
-    const Span& s = spans[static_cast<size_t>(task / shape.kv_heads)];
-    check(s.prefix_length == 0, "attention: no backward through a prefix");
-    const int64_t kv = task % shape.kv_heads, kc = kv * d;
-    std::vector<float> gk(static_cast<size_t>(s.length * d)), gv(gk.size()), gq(static_cast<size_t>(d));
-    for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
-      const int64_t qc = h * d;
-      for (int64_t i = 0; i < s.length; ++i) {
-        const int64_t row = s.begin + i;
-        float dot_out = 0;
-        for (int64_t c = 0; c < d; ++c) dot_out += load(out, row, qc + c) * load(dout, row, qc + c);
-        std::fill(gq.begin(), gq.end(), 0.0f);
-        for (int64_t j = 0; j < (shape.causal ? i + 1 : s.length); ++j) {
-          float score = 0, dp = 0;
-          for (int64_t c = 0; c < d; ++c) {
-            score += load(q, row, qc + c) * load(k, s.begin + j, kc + c);
-            dp += load(dout, row, qc + c) * load(v, s.begin + j, kc + c);
-          }
-          const float p = std::exp(shape.scale * score - lse.f32()[row * lse.stride + h]);
-          const float ds = p * (dp - dot_out) * shape.scale;
-          for (int64_t c = 0; c < d; ++c) {
-            gv[static_cast<size_t>(j * d + c)] += p * load(dout, row, qc + c);
-            gk[static_cast<size_t>(j * d + c)] += ds * load(q, row, qc + c);
-            gq[static_cast<size_t>(c)] += ds * load(k, s.begin + j, kc + c);
-          }
-        }
-        for (int64_t c = 0; c < d; ++c) store(dq, row, qc + c, gq[static_cast<size_t>(c)]);
-      }
-    }
-    for (int64_t j = 0; j < s.length; ++j) {
-      for (int64_t c = 0; c < d; ++c) {
-        store(dk, s.begin + j, kc + c, gk[static_cast<size_t>(j * d + c)]);
-        store(dv, s.begin + j, kc + c, gv[static_cast<size_t>(j * d + c)]);
-      }
-    }
-  });
-}
-
-void attention_decode(const AttentionShape& shape, const Tensor& q, std::span<const Tensor> keys,
-                      std::span<const Tensor> values, const Tensor& out) {
-  check_shape(shape);
-  const int64_t d = shape.head_dim;
-  check(keys.size() == static_cast<size_t>(q.rows) && values.size() == keys.size(),
-        "attention: {} queries, {} keys, {} values", q.rows, keys.size(), values.size());
-  parallel_tasks(q.rows * shape.heads, [&](int64_t task) {
-    const int64_t row = task / shape.heads, h = task % shape.heads;
-    const int64_t qc = h * d, kc = h / (shape.heads / shape.kv_heads) * d;
-    const Tensor &k = keys[static_cast<size_t>(row)], &v = values[static_cast<size_t>(row)];
-    std::vector<float> p, y(static_cast<size_t>(d));
-    for (int64_t r = 0; r < k.rows; ++r) {
-      float dot = 0;
-      for (int64_t c = 0; c < d; ++c) dot += load(q, row, qc + c) * load(k, r, kc + c);
-      p.push_back(shape.scale * dot);
-    }
-    const float most = p.empty() ? 0 : *std::max_element(p.begin(), p.end());
-    float sum = 0;
-    for (float& x : p) sum += x = std::exp(x - most);
-    for (int64_t r = 0; r < k.rows; ++r) {
-      for (int64_t c = 0; c < d; ++c) y[static_cast<size_t>(c)] += p[static_cast<size_t>(r)] / sum * load(v, r, kc + c);
-    }
-    for (int64_t c = 0; c < d; ++c) store(out, row, qc + c, y[static_cast<size_t>(c)]);
-  });
+  std::vector<Task> tasks;
+  for (const Span& s : spans) {
+    if (s.length == 0) continue;
+    for (int64_t head = 0; head < shape.kv_heads; ++head) tasks.push_back({&s, head, 0, s.length >= kLong});
+  }
+  run(tasks, [&](const Task& t) { (t.is_long ? attend_long_backward : attend_short_backward)(a, *t.span, t.head); });
 }
 
 }  // namespace lethe::tensor

@@ -1,0 +1,103 @@
+// Attention of generation: one query row a sequence against all that came before. The keys and values are read once,
+// for all query heads that share them, and that reading is the cost.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lethe/tensor/cpu/attention_decode.cc"
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "lethe/tensor/cpu/attention_parts.h"
+#include "lethe/tensor/cpu/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lethe::tensor::HWY_NAMESPACE {
+namespace {
+
+// p [group, n] = exp(scores - their largest); returns 1 / sum of each row by `inverse`.
+void softmax_in_place(float* p, int64_t n, int64_t stride, int64_t group, float* inverse) {
+  for (int64_t g = 0; g < group; ++g) {
+    float* row = p + g * stride;
+    const float most = *std::max_element(row, row + n);
+    const Floats m = set(most);
+    for_vectors(n, [&](int64_t i, auto part) HWY_ATTR {
+      const Floats e = exp_of_negative(hn::Sub(load(row + i, part), m));
+      store(e, row + i, part);
+    });
+    inverse[g] = 1 / sum_vectors(n, [&](int64_t i, auto part) HWY_ATTR { return load(row + i, part); });
+  }
+}
+
+template <class T>
+void decode(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, int64_t kv_head) {
+  const int64_t d = a.shape.head_dim, n = k.rows, group = a.group(), head = kv_head * group;
+  thread_local std::vector<float> memory;
+  const int64_t wanted = group * (n + 2 * d + 1);
+  if (static_cast<int64_t>(memory.size()) < wanted) memory.resize(static_cast<size_t>(wanted));
+  float *p = memory.data(), *q = p + group * n, *y = q + group * d, *inverse = y + group * d;
+  const T* q_row = static_cast<const T*>(a.q.at(row, head * d));
+  for_vectors(group * d, [&](int64_t i, auto part) HWY_ATTR { store(load(q_row + i, part), q + i, part); });
+  for (int64_t j = 0; j < n; ++j) {
+    const T* key = static_cast<const T*>(k.at(j, kv_head * d));
+    for (int64_t g = 0; g < group; ++g) {
+      p[g * n + j] = a.shape.scale * sum_vectors(d, [&](int64_t i, auto part) HWY_ATTR {
+                       return hn::Mul(load(key + i, part), load(q + g * d + i, part));
+                     });
+    }
+  }
+  if (n > 0) softmax_in_place(p, n, n, group, inverse);
+  std::fill_n(y, group * d, 0.0f);
+  for (int64_t j = 0; j < n; ++j) {
+    const T* value = static_cast<const T*>(v.at(j, kv_head * d));
+    for (int64_t g = 0; g < group; ++g) {
+      const Floats w = set(p[g * n + j]);
+      float* out = y + g * d;
+      for_vectors(d, [&](int64_t i, auto part)
+                         HWY_ATTR { store(hn::MulAdd(w, load(value + i, part), load(out + i, part)), out + i, part); });
+    }
+  }
+  T* out_row = static_cast<T*>(a.out.at(row, head * d));
+  for (int64_t g = 0; g < group; ++g) {
+    const Floats f = set(n > 0 ? inverse[g] : 0);
+    for_vectors(d, [&](int64_t i, auto part)
+                       HWY_ATTR { store(hn::Mul(load(y + g * d + i, part), f), out_row + g * d + i, part); });
+  }
+}
+
+void decode_kernel(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, int64_t kv_head) {
+  a.q.dtype == DType::kF32 ? decode<float>(a, k, v, row, kv_head) : decode<BF16>(a, k, v, row, kv_head);
+}
+
+}  // namespace
+}  // namespace lethe::tensor::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lethe::tensor {
+
+HWY_EXPORT(decode_kernel);
+
+void attention_decode(const AttentionShape& shape, const Tensor& q, std::span<const Tensor> keys,
+                      std::span<const Tensor> values, const Tensor& out) {
+  const char* name = "attention_decode";
+  check(shape.heads > 0 && shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0 && shape.head_dim > 0,
+        "{}: {} heads over {} of keys and values, {} columns each", name, shape.heads, shape.kv_heads, shape.head_dim);
+  check_activation(name, "q", q);
+  check_shape(name, "q", q, q.rows, shape.heads * shape.head_dim);
+  check_alike(name, q, out);
+  check(keys.size() == static_cast<size_t>(q.rows) && values.size() == keys.size(),
+        "{}: {} queries, {} keys, {} values, expected as many of each", name, q.rows, keys.size(), values.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    check_shape(name, "keys", keys[i], keys[i].rows, shape.kv_heads * shape.head_dim);
+    check_alike(name, keys[i], values[i]);
+    check(keys[i].dtype == q.dtype, "{}: keys are {}, q is {}", name, name_of(keys[i].dtype), name_of(q.dtype));
+  }
+  const Attention a{shape, q, {}, {}, out, {}, {}, {}, {}, {}};
+  parallel_tasks(q.rows * shape.kv_heads, [&](int64_t task) {
+    const int64_t row = task / shape.kv_heads;
+    const auto i = static_cast<size_t>(row);
+    HWY_DYNAMIC_DISPATCH(decode_kernel)(a, keys[i], values[i], row, task % shape.kv_heads);
+  });
+}
+
+}  // namespace lethe::tensor
+#endif  // HWY_ONCE
