@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <regex>
 #include <thread>
 
 #include "lethe/base/file.h"
@@ -75,13 +76,15 @@ TEST_CASE(
     progress.update(1);
     std::this_thread::sleep_for(std::chrono::milliseconds(2050));
     progress.update(2, "loss 0.5");
-    progress.update(3, "loss 0.4");  // too soon after the last line
+    progress.update(3, "loss 0.4");
   };
   const std::string text = stderr_of(slow);
-  CHECK(text.starts_with(
-      "a note 7\nslow: 66 %, 2/3 steps, 0.98 steps/s, 1.0 s left, loss 0.5\nslow: 3 steps in 2.1 s, 1."));
-  CHECK(text.ends_with(" steps/s, loss 0.4\n"));
-  CHECK(text.find("3/3") == std::string::npos);
+  // The third update comes too soon after the second for a line of its own. How long it all took is the machine's
+  // affair.
+  const std::regex expected(
+      "a note 7\nslow: 66 %, 2/3 steps, [0-9.]+ steps/s, [0-9.]+ s left, loss 0.5\n"
+      "slow: 3 steps in [0-9.]+ s, [0-9.]+ steps/s, loss 0.4\n");
+  CHECK(std::regex_match(text, expected));
   set_quiet(true);
   CHECK(stderr_of(slow) == "");
   set_quiet(false);
