@@ -1,8 +1,8 @@
 // lethe convert: a GGUF file, an adapter laid on its base, or a directory, written as a Hugging Face directory.
 #include <fmt/format.h>
 
-#include "cli/model.h"
 #include "cli/program.h"
+#include "lethe/study/any_model.h"
 
 namespace lethe::cli {
 
@@ -28,13 +28,13 @@ void convert(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the model in a directory that exists").flag();
   if (!common.start(options, arguments)) return;
 
-  const OpenModel source = open_model(model, base_model);
+  const study::AnyModel source = study::AnyModel::open(model, base_model);
   // The adapter of an embedding does not move a head that is tied to it: the two part.
   bool untie = false;
-  if (source.adapter && source.files.config().tied_embeddings) {
-    for (const model::LoraWeights& lora : source.adapter->weights) untie = untie || lora.embedding;
+  if (source.adapter() && source.files().config().tied_embeddings) {
+    for (const model::LoraWeights& lora : source.adapter()->weights) untie = untie || lora.embedding;
   }
-  model::write_model(source.files, out, source.values(), {dtype, untie, overwrite});
+  model::write_model(source.files(), out, source.merged_values(), {dtype, untie, overwrite});
 
   const model::ModelFiles written = model::ModelFiles::open(out);
   int64_t parameters = 0;

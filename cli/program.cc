@@ -41,8 +41,22 @@ void print(std::string_view text) {
   check(written, "writing the result to stdout: {}", std::strerror(errno));
 }
 
-void print_json(const OrderedJson& json) {
-  print(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+std::string json_text(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+void print_json(const OrderedJson& json) { print(json_text(json) + "\n"); }
+
+std::string command_line(std::string_view command, Arguments arguments) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+%@";
+  std::string line = fmt::format("lethe {}", command);
+  for (const std::string& argument : arguments) {
+    const bool plain = !argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos;
+    std::string quoted;
+    for (const char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += plain ? " " + argument : " '" + quoted + "'";
+  }
+  return line;
 }
 
 const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::string_view program) {

@@ -22,6 +22,10 @@ struct Verb {
 
 void convert(Arguments arguments);
 void delta(Arguments arguments);
+void evaluate(Arguments arguments);
+void generate(Arguments arguments);
+void perplexity(Arguments arguments);
+void update(Arguments arguments);
 void tokenize(Arguments arguments);
 
 struct Common {
@@ -35,6 +39,10 @@ struct Common {
   tensor::DType dtype() const;  // of computation: what --precision says, auto being bf16 where the processor has it
 };
 
+// "lethe update MODEL 'my facts.json'": what a shell would read the same.
+std::string command_line(std::string_view command, Arguments arguments);
+
+std::string json_text(const OrderedJson& json);  // on one line; bytes that are no UTF-8 as U+FFFD
 // The result, to stdout; that nobody can read it is an Error.
 void print(std::string_view text);
 void print_json(const OrderedJson& json);  // one document, on one line

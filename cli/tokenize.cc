@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "cli/model.h"
 #include "cli/program.h"
-#include "lethe/text/tokenizer.h"
+#include "lethe/study/any_model.h"
 
 namespace lethe::cli {
 namespace {
@@ -64,10 +63,10 @@ void tokenize(Arguments arguments) {
 
   if (options.was_set("decode")) {
     options.no_effect("add-special-tokens", "--decode adds nothing");
-    const std::string decoded = open_tokenizer(model).decode(std::vector<int32_t>(decode.begin(), decode.end()));
+    const std::string decoded = study::open_tokenizer(model).decode(std::vector<int32_t>(decode.begin(), decode.end()));
     return common.json ? print_json(OrderedJson::object({{"text", decoded}})) : print(decoded + "\n");
   }
-  const text::Tokenizer tokenizer = open_tokenizer(model);
+  const text::Tokenizer tokenizer = study::open_tokenizer(model);
   if (options.was_set("jsonl")) return print_jsonl(tokenizer, jsonl, add_special_tokens);
   if (options.was_set("file")) text = read_file(file);
   print_tokens(tokenizer, tokenizer.encode(text, add_special_tokens), common.json);

@@ -1,0 +1,72 @@
+// lethe evaluate: what a model knows of a file of facts.
+#include "lethe/measure/evaluate.h"
+
+#include "cli/program.h"
+#include "lethe/base/error.h"
+#include "lethe/study/any_model.h"
+
+namespace lethe::cli {
+namespace {
+
+// What the model before the update answers to the locality questions.
+measure::LocalityAnswers locality_answers(const fs::path& before, tensor::DType precision, const text::Template& format,
+                                          std::vector<facts::Fact> facts) {
+  for (facts::Fact& fact : facts) {  // nothing else is asked
+    fact.rephrasings.clear();
+    fact.portability.clear();
+    fact.old_answer.clear();
+  }
+  const study::AnyModel any = study::AnyModel::open(before);
+  model::Transformer transformer = any.load(precision);
+  return measure::evaluate(transformer, any.tokenizer(), format, facts).locality;
+}
+
+}  // namespace
+
+void evaluate(Arguments arguments) {
+  fs::path model, base_model, before, rows;
+  facts::FactsFile file;
+  std::string template_name = "none";
+  Common common;
+  Options options("evaluate",
+                  "Measures a model on a file of facts, in percent: reliability (the facts' own prompts), generality\n"
+                  "(rephrasings), locality (what must not change), portability (what follows), and the old answers.");
+  options.example("evaluate SmolLM2 facts.json", "the table");
+  options.example("evaluate updated facts.json --before SmolLM2 --json",
+                  "locality: the share of neighbours' answers that are still those of SmolLM2");
+  options.example("evaluate updated facts.json --rows rows.jsonl", "also a line a fact, to look closer");
+  options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
+  options.add("facts", file.path, "the facts: JSON, JSON lines or CSV").positional();
+  options.group("Facts");
+  options.add("old-file", file.old_file, "with --new-file instead of FACTS: a pair of Alpaca files")
+      .placeholder("FILE");
+  options.add("new-file", file.new_file, "the same questions with the new answers").placeholder("FILE");
+  options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
+  options.add("limit", file.limit, "only the first N facts; 0: all").at_least(0);
+  options.group("Options");
+  options.add("before", before, "the model whose answers locality compares with; the file's own unless told")
+      .placeholder("MODEL");
+  options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
+      .placeholder("MODEL");
+  options.add("rows", rows, "write one JSON line a fact").placeholder("FILE.jsonl");
+  if (!common.start(options, arguments)) return;
+
+  const study::AnyModel any = study::AnyModel::open(model, base_model);
+  const text::Template format{text::parse_template(template_name), any.files().config().model_type};
+  const std::vector<facts::Fact> facts = facts::read_facts(file);
+  measure::LocalityAnswers answers;
+  if (!before.empty()) answers = locality_answers(before, common.dtype(), format, facts);
+  model::Transformer transformer = any.load(common.dtype());
+  const measure::EvaluationDetail detail =
+      measure::evaluate(transformer, any.tokenizer(), format, facts, before.empty() ? nullptr : &answers);
+
+  if (!rows.empty()) {
+    std::string lines;
+    for (const OrderedJson& row : detail.rows) lines += json_text(row) + "\n";
+    write_file(rows, lines);
+  }
+  if (common.json) return print_json(detail.summary.json());
+  print(measure::evaluation_table({{model.filename().string(), detail.summary}}));
+}
+
+}  // namespace lethe::cli

@@ -1,0 +1,80 @@
+#include "lethe/study/any_model.h"
+
+#include "lethe/base/error.h"
+#include "lethe/model/families.h"
+#include "lethe/model/lora.h"
+#include "lethe/study/prepare.h"
+
+namespace lethe::study {
+namespace {
+
+bool is_model(const fs::path& path) {
+  return fs::exists(path / "config.json") || (path.extension() == ".gguf" && fs::exists(path));
+}
+
+// Where an adapter's base is: beside it, or where its adapter_config.json says, seen from here or from the adapter.
+fs::path find_base(const fs::path& adapter) {
+  if (is_model(adapter)) return adapter;
+  const std::string where = (adapter / "adapter_config.json").string();
+  const fs::path named = json_string(read_json(where), "base_model_name_or_path", where, "");
+  if (!named.empty()) {
+    const fs::path folder = fs::absolute(adapter / "").lexically_normal().parent_path().parent_path();
+    for (const fs::path& path : {named, adapter / named, folder / named.filename()}) {
+      if (is_model(path)) return path;
+    }
+  }
+  fail_usage("{}: its base model '{}' is neither beside it nor at that path; name it with --base-model",
+             adapter.string(), named.string());
+}
+
+}  // namespace
+
+AnyModel AnyModel::open(const fs::path& model, const fs::path& base_model) {
+  if (!model::is_adapter(model)) {
+    if (!base_model.empty()) fail_usage("--base-model has no effect: {} is no adapter", model.string());
+    return AnyModel(model, model::ModelFiles::open(model));
+  }
+  AnyModel any(model, model::ModelFiles::open(base_model.empty() ? find_base(model) : base_model));
+  any.adapter_ = model::read_adapter(model, any.files_.config());
+  return any;
+}
+
+model::Transformer AnyModel::load(model::DType precision) const {
+  model::Transformer transformer = model::Transformer::load(files_, precision, false);
+  if (adapter_) transformer.attach(model::Lora(files_.config(), *adapter_, precision, false));
+  return transformer;
+}
+
+model::NewValues AnyModel::merged_values() const {
+  if (!adapter_) return {};
+  const bool in_out = model::family_of(files_.config().model_type, files_.path().string()).in_out;
+  return [this, in_out](const model::StoredTensor& tensor, float* out) {
+    for (const model::LoraWeights& lora : adapter_->weights) {
+      if (tensor.name != lora.module + ".weight") continue;
+      files_.read(tensor, out);
+      model::add_product(lora, adapter_->scale(), in_out, out);
+      return true;
+    }
+    return false;
+  };
+}
+
+text::Tokenizer AnyModel::tokenizer() const {
+  if (!adapter_ || !fs::exists(path_ / "tokenizer.json")) return tokenizer_of(files_);
+  text::Tokenizer tokenizer = text::Tokenizer::load(path_);
+  check(tokenizer.size() <= files_.config().vocab_size, "{}: the tokenizer knows ids up to {}, the model only {}",
+        path_.string(), tokenizer.size() - 1, files_.config().vocab_size);
+  return tokenizer;
+}
+
+bool AnyModel::has_tokenizer() const {
+  return fs::exists(path_ / "tokenizer.json") || !files_.tokenizer_json().is_null();
+}
+
+text::Tokenizer open_tokenizer(const fs::path& model) {
+  if (model.extension() != ".gguf") return text::Tokenizer::load(model);
+  const model::ModelFiles files = model::ModelFiles::open(model);
+  return text::Tokenizer::from_json(files.tokenizer_json(), model.string(), files.tokenizer_config());
+}
+
+}  // namespace lethe::study

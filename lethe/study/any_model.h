@@ -1,0 +1,38 @@
+// A MODEL that is only read, whatever it is: a Hugging Face directory, a GGUF file, or a PEFT adapter with its base.
+#pragma once
+#include <optional>
+
+#include "lethe/model/adapter.h"
+#include "lethe/model/model_files.h"
+#include "lethe/model/transformer.h"
+#include "lethe/text/tokenizer.h"
+
+namespace lethe::study {
+
+class AnyModel {
+ public:
+  // `base_model` may be empty: an adapter's base is then looked for beside it and where its config says.
+  static AnyModel open(const fs::path& model, const fs::path& base_model = {});
+
+  const model::ModelFiles& files() const { return files_; }  // of an adapter: its base
+  const std::optional<model::Adapter>& adapter() const { return adapter_; }
+  // For inference, an adapter laid on as PEFT does.
+  model::Transformer load(model::DType precision) const;
+  // The adapter's moves on the weights, for write_model; empty where there is none.
+  model::NewValues merged_values() const;
+  // An adapter's own tokenizer, else its base's. Errors: there is none; it knows more ids than the model.
+  text::Tokenizer tokenizer() const;
+  bool has_tokenizer() const;
+
+ private:
+  AnyModel(fs::path path, model::ModelFiles files) : path_(std::move(path)), files_(std::move(files)) {}
+
+  fs::path path_;
+  model::ModelFiles files_;
+  std::optional<model::Adapter> adapter_;
+};
+
+// The tokenizer alone: of a directory, a tokenizer.json, or a .gguf file.
+text::Tokenizer open_tokenizer(const fs::path& model);
+
+}  // namespace lethe::study
