@@ -72,7 +72,7 @@ void rmsnorm_forward(const Tensor& x_TD, const float* w_D, float eps, const Tens
 // dx += ..., dw += ... (dw null: not wanted). dy, x, dx fp32.
 void rmsnorm_backward(const Tensor& dy_TD, const Tensor& x_TD, const float* w_D, const float* rstd_T,
                       const Tensor& dx_TD, float* dw_D);
-// y = (x - mean) * rstd * w + b, with the biased variance.
+// y = (x - mean) * rstd * w + b, with the biased variance. Forward: b, mean, rstd may be null; backward: dw, db.
 void layernorm_forward(const Tensor& x_TD, const float* w_D, const float* b_D, float eps, const Tensor& y_TD,
                        float* mean_T, float* rstd_T);
 void layernorm_backward(const Tensor& dy_TD, const Tensor& x_TD, const float* w_D, const float* mean_T,
@@ -111,6 +111,7 @@ void column_sum(const Tensor& x, float* out);  // out[j] += sum_i x[i, j]; x act
 // ------------------------------------------------------------------------------------------------------------------------
 // For each row i of logits [N, V] fp32: nll[i] = log sum exp - logits[target[i]] (natural log), and argmax[i] (the
 // lowest id among equals; may be null). dlogits (activation, may be empty) = scale * (softmax - onehot(target)).
+// NaN among the logits gives a NaN loss.
 void cross_entropy(const Tensor& logits_NV, std::span<const int32_t> targets, float* nll_N, int32_t* argmax_N,
                    const Tensor& dlogits_NV, float scale);
 
@@ -119,8 +120,8 @@ void cross_entropy(const Tensor& logits_NV, std::span<const int32_t> targets, fl
 void convert(const Tensor& from, const Tensor& to);  // any two types; fp32 -> bf16, fp16 round to nearest even
 void add_scaled(const Tensor& x, float alpha, const Tensor& y);  // y += alpha * x; fp32, fp64 nowhere
 void fill_zero(const Tensor& x);
-// y = x * mask / (1 - p) (y may be x), mask drawn per element from (random's next() as key): a pure function of it. Backward: the
-// same call on dy.
+// y = x * mask / (1 - p) (y may be x), mask drawn per element from (random's next() as key): a pure function of it.
+// Backward: the same call on dy.
 void dropout(const Tensor& x, float p, uint64_t key, const Tensor& y);
 double sum_of_squares(const float* x, int64_t n);  // fp64 sum, fixed order
 
