@@ -1,0 +1,21 @@
+// What a model says of its own accord: short greedy answers.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lethe/model/transformer.h"
+#include "lethe/text/template.h"
+#include "lethe/text/tokenizer.h"
+
+namespace lethe::measure {
+
+// The greedy continuation of each prompt, of at most `max_new_tokens` tokens, cut at its first line or sentence end and
+// trimmed.
+std::vector<std::string> greedy_answers(model::Transformer& model, const text::Tokenizer& tokenizer,
+                                        const text::Template& format, const std::vector<std::string>& prompts,
+                                        int64_t max_new_tokens = 12);
+
+// The ids after which a text of this model ends: config.json's and the tokenizer's.
+std::vector<int32_t> stop_ids(const model::ModelConfig& config, const text::Tokenizer* tokenizer);
+
+}  // namespace lethe::measure

@@ -1,0 +1,43 @@
+#include "lethe/study/prepare.h"
+
+#include "lethe/base/error.h"
+#include "lethe/model/adapter.h"
+
+namespace lethe::study {
+
+model::ModelFiles open_whole_model(const fs::path& model) {
+  check(!model::is_adapter(model), "{} is an adapter; merge it into its base first: lethe convert {} --out DIR",
+        model.string(), model.string());
+  return model::ModelFiles::open(model);
+}
+
+text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
+  const Json json = files.tokenizer_json();
+  check(!json.is_null(), "{} has no tokenizer.json", files.path().string());
+  text::Tokenizer tokenizer =
+      text::Tokenizer::from_json(json, files.path().string() + ": tokenizer.json", files.tokenizer_config());
+  check(tokenizer.size() <= files.config().vocab_size,
+        "{}: the tokenizer knows ids up to {}, the model only {} (vocab_size)", files.path().string(),
+        tokenizer.size() - 1, files.config().vocab_size);
+  return tokenizer;
+}
+
+bool is_written(const fs::path& out) { return fs::exists(out / "config.json"); }
+
+fs::path prepare_output(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
+                        bool resume) {
+  std::error_code ignored;
+  check(!fs::exists(out) || !fs::equivalent(out, model, ignored),
+        "--out {} is the model itself; give another directory", out.string());
+  if (fs::exists(out)) {
+    check(fs::is_directory(out), "--out {} is a file, a directory is expected", out.string());
+    check(overwrite || resume || fs::is_empty(out), "--out {} exists; --overwrite replaces what is in it{}",
+          out.string(), is_written(out) ? "" : ", --resume goes on with an interrupted run");
+  }
+  if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
+  if (overwrite && !resume) fs::remove(out / "config.json");  // from here on it holds no model
+  fs::create_directories(run_dir);
+  return run_dir;
+}
+
+}  // namespace lethe::study

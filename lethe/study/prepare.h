@@ -1,0 +1,23 @@
+// What commands that read and write models do first: open a whole model with its tokenizer, and make room for the
+// output.
+#pragma once
+#include "lethe/model/model_files.h"
+#include "lethe/text/tokenizer.h"
+
+namespace lethe::study {
+
+// A model to train or edit. An adapter directory is an error that says how to merge it.
+model::ModelFiles open_whole_model(const fs::path& model);
+
+// Its tokenizer, checked: one that knows more ids than the model has is an error.
+text::Tokenizer tokenizer_of(const model::ModelFiles& files);
+
+// True where `out` holds a model.
+bool is_written(const fs::path& out);
+
+// Checks that `out` may be written (it is new, or empty, or --overwrite or --resume was given, and it is not `model`
+// itself) and returns the run folder, created: `run_dir`, or out/lethe.
+fs::path prepare_output(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
+                        bool resume);
+
+}  // namespace lethe::study

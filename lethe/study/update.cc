@@ -1,0 +1,272 @@
+#include "lethe/study/update.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "lethe/base/error.h"
+#include "lethe/edit/f_learning.h"
+#include "lethe/measure/answers.h"
+#include "lethe/measure/evaluate.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/report.h"
+#include "lethe/study/prepare.h"
+
+namespace lethe::study {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using measure::EvaluationDetail;
+using model::Transformer;
+
+constexpr size_t kCases = 20;  // of the page
+constexpr const char* kForgotten =
+    "forgotten.json";  // what was measured between the stages, for runs that resume after it
+
+// All of one run: its inputs, and what was measured of the models before, between and after.
+class Update {
+ public:
+  Update(const UpdateConfig& config, const UpdateRun& run)
+      : config_(config),
+        run_(run),
+        method_(edit::method_named(config.method)),
+        files_(open_whole_model(config.model)),
+        tokenizer_(tokenizer_of(files_)),
+        format_{text::parse_template(config.template_name), files_.config().model_type},
+        facts_(facts::read_facts(config.facts)),
+        folder_(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
+                config.resume) {
+    const size_t count = std::min(kCases, facts_.size());
+    for (size_t i = 0; i < count; ++i) case_facts_.push_back(i * facts_.size() / count);
+  }
+
+  OrderedJson run(std::string* table) {
+    if (config_.resume && fs::exists(folder_.file(run::kResultsFile)) && is_written(config_.out)) {
+      run::message("{} is complete: nothing is left to resume", config_.out.string());
+      return result(folder_.json(run::kResultsFile));
+    }
+    train::Session session = train::Session::open(folder_, config_.resume, run_.config_toml, run_.seed);
+    {
+      Transformer model = Transformer::load(files_, run_.precision, false);
+      complete_old_answers(model);
+      before_ = look_at(model, nullptr);
+    }
+    const edit::Edit edit = learn(session);
+    Transformer after = Transformer::load(files_, run_.precision, false, edit.values, true);
+    const Look after_look = look_at(after, before_.detail ? &before_.detail->locality : nullptr);
+
+    model::WriteModelOptions options;
+    options.overwrite = config_.overwrite || config_.resume;
+    model::write_model(files_, config_.out, edit.values, options);
+    if (config_.save_adapter) {
+      model::Adapter adapter = *edit.adapter;
+      adapter.base_model = config_.model.string();
+      model::write_adapter(config_.out / "adapter", adapter, files_.config(), true);
+    }
+    if (table && before_.detail)
+      *table = measure::evaluation_table({{"before", before_.detail->summary}, {"after", after_look.detail->summary}});
+    const OrderedJson page = page_json(edit, after_look);
+    folder_.write_json(run::kResultsFile, page);
+    write_file(folder_.file(run::kReportFile), run::update_page(page, folder_.metrics()));
+    for (const char* file : {train::kCheckpointFile, kForgotten}) fs::remove(folder_.file(file));
+    return result(page);
+  }
+
+ private:
+  struct Look {  // at one model: what was measured, and its own answers to the page's facts
+    std::optional<EvaluationDetail> detail;
+    std::vector<std::string> answers;
+  };
+
+  Look look_at(Transformer& model, const measure::LocalityAnswers* before) {
+    const Clock::time_point begin = Clock::now();
+    Look look;
+    if (!config_.no_eval) look.detail = measure::evaluate(model, tokenizer_, format_, facts_, before);
+    std::vector<std::string> prompts;
+    for (size_t i : case_facts_) prompts.push_back(facts_[i].prompt);
+    look.answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
+    evaluate_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
+    return look;
+  }
+
+  // --old: where the file gives no old answer, the model's own, or an error if one is needed.
+  void complete_old_answers(Transformer& model) {
+    std::vector<size_t> missing;
+    for (size_t i = 0; i < facts_.size(); ++i)
+      if (facts_[i].old_answer.empty()) missing.push_back(i);
+    if (missing.empty()) return;
+    if (config_.old != "from-model") {
+      if (method_.forgets())
+        fail(
+            "{}: record {} has no old answer to forget; give it one, take the model's own with --old from-model, or "
+            "use --method ft",
+            config_.facts.path.string(), facts_[missing[0]].index);
+      return;
+    }
+    std::vector<std::string> prompts;
+    for (size_t i : missing) prompts.push_back(facts_[i].prompt);
+    const auto answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
+    for (size_t i = 0; i < missing.size(); ++i) facts_[missing[i]].old_answer = answers[i];
+  }
+
+  std::vector<text::Example> examples(const std::string facts::Fact::*answer) const {
+    std::vector<text::Example> result;
+    for (const facts::Fact& fact : facts_) {
+      if ((fact.*answer).empty()) continue;  // the model had nothing to say: nothing to forget
+      text::Example example = text::encode_pair(tokenizer_, format_, fact.prompt, fact.*answer);
+      const int64_t limit = config_.training.max_seq_length > 0
+                                ? std::min(config_.training.max_seq_length, files_.config().max_positions)
+                                : files_.config().max_positions;
+      check(example.size() <= limit, "{}: record {} has {} tokens, {} are the most{}", config_.facts.path.string(),
+            fact.index, example.size(), limit,
+            limit == files_.config().max_positions ? " the model can read" : " that --max-seq-length allows");
+      result.push_back(std::move(example));
+    }
+    return result;
+  }
+
+  edit::Edit learn(train::Session& session) {
+    edit::FLearningConfig config;
+    config.method = config_.method;
+    config.rate = config_.rate;
+    config.training = config_.training;
+    config.lora = config_.lora.config();
+    config.forget = {"forget", config_.forget_learning_rate.value_or(config_.training.learning_rate),
+                     config_.forget_epochs.value_or(3), 20};
+    config.learn = {"learn", config_.training.learning_rate, config_.training.num_train_epochs, 20};
+    const bool was_forgotten = session.resumes("learn");
+    const auto old_facts = method_.forgets() ? examples(&facts::Fact::old_answer) : std::vector<text::Example>();
+    edit::Edit edit = edit::f_learning(
+        files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
+        [&](Transformer& model, const std::vector<edit::MatrixNorm>& delta) { look_between(model, delta); });
+    if (method_.forgets() && was_forgotten) forgotten_ = folder_.json(kForgotten);
+    if (!edit.learn.learned && !config_.training.num_train_epochs && !config_.training.max_steps)
+      run::message(
+          "after {} epochs some new answers are still not the model's own; a higher --learning-rate or more "
+          "--num-train-epochs may help",
+          edit.learn.epochs);
+    return edit;
+  }
+
+  // After forgetting: what is left of the old facts, what the model says now, how far each matrix moved.
+  void look_between(Transformer& model, const std::vector<edit::MatrixNorm>& delta) {
+    const Look look = look_at(model, before_.detail ? &before_.detail->locality : nullptr);
+    forgotten_ = {{"evaluation", look.detail ? look.detail->summary.json() : OrderedJson()}, {"answers", look.answers}};
+    OrderedJson norms = OrderedJson::array();
+    for (const edit::MatrixNorm& norm : delta) {
+      OrderedJson entry{{"layer", nullptr}, {"matrix", norm.matrix}, {"norm", norm.norm}};
+      if (norm.layer >= 0) entry["layer"] = norm.layer;
+      norms.push_back(std::move(entry));
+    }
+    forgotten_["delta"] = std::move(norms);
+    folder_.write_json(kForgotten, forgotten_);
+  }
+
+  // results.json, from which the page is drawn.
+  OrderedJson page_json(const edit::Edit& edit, const Look& after) const {
+    const auto summary = [](const Look& look) { return look.detail ? look.detail->summary.json() : OrderedJson(); };
+    OrderedJson cases = OrderedJson::array();
+    for (size_t i = 0; i < case_facts_.size(); ++i) {
+      const facts::Fact& fact = facts_[case_facts_[i]];
+      OrderedJson entry{{"prompt", fact.prompt},        {"old", fact.old_answer}, {"new", fact.new_answer},
+                        {"before", before_.answers[i]}, {"forgotten", nullptr},   {"after", after.answers[i]}};
+      if (!forgotten_.is_null()) entry["forgotten"] = forgotten_["answers"][i];
+      cases.push_back(std::move(entry));
+    }
+    return {
+        {"lethe", run_.version},
+        {"command", run_.command},
+        {"model", config_.model.string()},
+        {"facts_file", config_.facts.path.empty() ? config_.facts.new_file.string() : config_.facts.path.string()},
+        {"method", config_.method},
+        {"rate", method_.forgets() ? OrderedJson(config_.rate) : OrderedJson()},
+        {"facts", facts_.size()},
+        {"before", summary(before_)},
+        {"after", summary(after)},
+        {"forgotten", forgotten_.is_null() ? OrderedJson() : forgotten_["evaluation"]},
+        {"seconds", {{"forget", edit.forget.seconds}, {"learn", edit.learn.seconds}, {"evaluate", evaluate_seconds_}}},
+        {"out", config_.out.string()},
+        {"settings", run_.settings},
+        {"delta", forgotten_.is_null() ? OrderedJson::array() : forgotten_["delta"]},
+        {"cases", std::move(cases)}};
+  }
+
+  // What the command prints: the page's numbers without the page's details.
+  static OrderedJson result(const OrderedJson& page) {
+    OrderedJson json;
+    for (const char* key : {"method", "rate", "facts", "before", "after", "seconds", "out"}) json[key] = page[key];
+    return json;
+  }
+
+  const UpdateConfig& config_;
+  const UpdateRun& run_;
+  const edit::Method& method_;
+  model::ModelFiles files_;
+  text::Tokenizer tokenizer_;
+  text::Template format_;
+  std::vector<facts::Fact> facts_;
+  run::RunFolder folder_;
+  std::vector<size_t> case_facts_;
+  Look before_;
+  OrderedJson forgotten_;
+  double evaluate_seconds_ = 0;
+};
+
+}  // namespace
+
+void UpdateConfig::add_to(Options& options) {
+  options.add("model", model, "a Hugging Face directory or a .gguf file").positional().required().placeholder("MODEL");
+  options.add("facts", facts.path, "the facts: JSON, JSON lines or CSV (see README)").positional().placeholder("FACTS");
+  options.add("out", out, "where the updated model goes").required().placeholder("DIR");
+  options.group("Facts");
+  options.add("old-file", facts.old_file, "with --new-file instead of FACTS: a pair of Alpaca files")
+      .placeholder("FILE");
+  options.add("new-file", facts.new_file, "the same questions with the new answers").placeholder("FILE");
+  options.add("old", old, "where the file gives no old answer: from-model takes the model's own")
+      .one_of({"given", "from-model"});
+  options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
+  options.add("limit", facts.limit, "only the first N facts; 0: all").at_least(0);
+  options.group("Method");
+  std::vector<std::string> names;
+  for (const edit::Method& m : edit::methods()) names.push_back(m.name);
+  options.add("method", method, "how to update").one_of(names);
+  options.add("rate", rate, "rate of forgetting: how much of the old facts' movement is subtracted").at_least(0);
+  options.add("forget-epochs", forget_epochs, "passes over the old facts; 3 unless told").above(0);
+  options
+      .add("forget-learning-rate", forget_learning_rate, "learning rate while forgetting; --learning-rate unless told")
+      .above(0);
+  options.group("Output");
+  options.add("no-eval", no_eval, "measure nothing before and after").flag();
+  options.add("save-adapter", save_adapter, "also leave OUT/adapter, a PEFT adapter on MODEL (lora, f-lora)").flag();
+  options.add("overwrite", overwrite, "replace what is in --out").flag().not_resolved();
+  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR");
+  options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
+  training.add_to(options);
+  lora.add_to(options);
+}
+
+void UpdateConfig::resolve(Options& options) {
+  const edit::Method& m = edit::method_named(method);
+  const bool learns_by_lora = m.learn == edit::Tuning::kLora, forgets_by_lora = m.forget == edit::Tuning::kLora;
+  if (!m.forgets())
+    for (const char* name : {"rate", "forget-epochs", "forget-learning-rate"})
+      options.no_effect(name, fmt::format("{} forgets nothing", method));
+  if (!m.has_lora()) train::LoraOptions::no_effect(options, fmt::format("{} uses no LoRA", method));
+  if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method));
+  if (training.num_train_epochs && training.max_steps)
+    options.no_effect("num-train-epochs", "--max-steps ends the training");
+  if (facts.path.empty() == (facts.old_file.empty() && facts.new_file.empty()))
+    fail_usage("update takes FACTS, or --old-file and --new-file");
+  // Chosen by measurement on SmolLM2-135M (docs/defaults.md).
+  if (!options.was_set("learning-rate")) training.learning_rate = learns_by_lora ? 2e-3 : 5e-5;
+  if (m.forgets() && !forget_learning_rate) forget_learning_rate = forgets_by_lora ? 2e-3 : 5e-5;
+  if (m.forgets() && !forget_epochs) forget_epochs = 3;
+  if (run_dir.empty()) run_dir = out / "lethe";
+}
+
+OrderedJson update(const UpdateConfig& config, const UpdateRun& run, std::string* table) {
+  return Update(config, run).run(table);
+}
+
+}  // namespace lethe::study

@@ -1,0 +1,42 @@
+// `lethe update`: measure, forget, learn, measure again, write the model and the proof.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lethe/base/options.h"
+#include "lethe/facts/facts.h"
+#include "lethe/tensor/tensor.h"
+#include "lethe/train/config.h"
+
+namespace lethe::study {
+
+struct UpdateConfig {
+  fs::path model, out, run_dir;
+  facts::FactsFile facts;
+  std::string method = "f-ft";
+  double rate = 0.3;
+  std::optional<double> forget_epochs, forget_learning_rate;  // unset: three epochs, the learning rate
+  std::string old = "given";
+  std::string template_name = "none";
+  bool no_eval = false, save_adapter = false, overwrite = false, resume = false;
+  train::TrainingConfig training;
+  train::LoraOptions lora;
+
+  void add_to(Options& options);
+  // After parsing: fills in what depends on the method, and refuses options without effect.
+  void resolve(Options& options);
+};
+
+struct UpdateRun {
+  tensor::DType precision = tensor::DType::kF32;
+  uint64_t seed = 0;
+  std::string version, command;  // for the page
+  std::string config_toml;       // resolved
+  OrderedJson settings;
+};
+
+// Returns the JSON of `update`; `table`, where given, gets the same for people.
+OrderedJson update(const UpdateConfig& config, const UpdateRun& run, std::string* table = nullptr);
+
+}  // namespace lethe::study
