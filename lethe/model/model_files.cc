@@ -11,6 +11,9 @@
 
 #include "lethe/base/error.h"
 #include "lethe/model/families.h"
+#include "lethe/model/gguf_dequant.h"
+#include "lethe/model/gguf_model.h"
+#include "lethe/model/gguf_tokenizer.h"
 #include "lethe/model/safetensors.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"
@@ -28,8 +31,10 @@ struct ModelFiles::Impl {
   std::vector<MappedFile> files;
   std::vector<StoredTensor> tensors;
   std::unordered_map<std::string, size_t> index;
+  std::optional<Json> gguf_metadata;  // of a GGUF file
 
   void open_directory();
+  void open_gguf();
   void open_shards(const fs::path& index_file);
   void add_safetensors(const fs::path& file);
   void add(StoredTensor tensor);
@@ -50,6 +55,54 @@ void advise(std::span<const std::byte> bytes, int advice) {
   const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
   ::madvise(reinterpret_cast<void*>(begin), reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size() - begin, advice);
+}
+
+void widen(DType dtype, std::span<const std::byte> from, int64_t count, float* out) {
+  // Nothing makes a safetensors file align its tensors.
+  if (reinterpret_cast<uintptr_t>(from.data()) % tensor::size_of(dtype) == 0) {
+    tensor::convert(Tensor(const_cast<std::byte*>(from.data()), dtype, 1, count), Tensor(out, 1, count));
+  } else {
+    std::vector<std::byte> aligned(from.begin(), from.end());
+    tensor::convert(Tensor(aligned.data(), dtype, 1, count), Tensor(out, 1, count));
+  }
+}
+
+// The row of a GGUF file in which row `row` of a head's interleaved halves lies.
+int64_t interleaved_row(int64_t row, int64_t rows, int64_t heads) {
+  const int64_t size = rows / heads, head = row / size, in_head = row % size;
+  return head * size + in_head % (size / 2) * 2 + in_head / (size / 2);
+}
+
+// Rows of a GGUF tensor as Hugging Face lays them. Columns of a transposed one are read by the blocks that cover them.
+void read_gguf_rows(const StoredTensor& stored, std::span<const std::byte> bytes, int64_t first, int64_t rows,
+                    float* out) {
+  const GgufType& type = *gguf_type(stored.dtype);
+  const bool vector = stored.shape.size() == 1;
+  const auto read_blocks = [&](int64_t value, int64_t count, float* to) {
+    dequantise(type, bytes.data() + value / type.block * type.bytes, count / type.block, to);
+  };
+  if (stored.transposed) {
+    const int64_t cols = stored.cols(), stored_cols = stored.rows();
+    const int64_t begin = first / type.block * type.block;
+    const int64_t end = std::min(stored_cols, (first + rows + type.block - 1) / type.block * type.block);
+    std::vector<float> values(static_cast<size_t>(end - begin));
+    for (int64_t col = 0; col < cols; ++col) {
+      read_blocks(col * stored_cols + begin, end - begin, values.data());
+      for (int64_t row = 0; row < rows; ++row) out[row * cols + col] = values[static_cast<size_t>(first - begin + row)];
+    }
+  } else if (stored.interleaved_heads == 0) {
+    read_blocks(first * stored.cols(), rows * stored.cols(), out);
+  } else if (vector) {
+    std::vector<float> values(static_cast<size_t>(stored.size()));
+    read_blocks(0, stored.size(), values.data());
+    for (int64_t i = 0; i < rows * stored.size(); ++i)
+      out[i] = values[static_cast<size_t>(interleaved_row(i, stored.size(), stored.interleaved_heads))];
+  } else {
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t from = interleaved_row(first + row, stored.rows(), stored.interleaved_heads);
+      read_blocks(from * stored.cols(), stored.cols(), out + row * stored.cols());
+    }
+  }
 }
 
 // The shards in the order in which the index file names them first.
@@ -94,6 +147,18 @@ void ModelFiles::Impl::open_directory() {
          other ? ": pytorch_model.bin is not read, save the model as safetensors" : "");
   }
   check_against_config(config_file.string());
+}
+
+void ModelFiles::Impl::open_gguf() {
+  const std::string where = path.string();
+  files.emplace_back(path);
+  paths.push_back(path);
+  Gguf gguf = read_gguf(files[0].bytes(), where);
+  config_json = gguf_config(gguf, files[0].bytes(), where);
+  config = read_config(config_json, where);
+  for (StoredTensor& tensor : gguf_tensors(gguf, config, where)) add(std::move(tensor));
+  gguf_metadata = std::move(gguf.metadata);
+  check_against_config("its metadata");
 }
 
 void ModelFiles::Impl::open_shards(const fs::path& index_file) {
@@ -148,8 +213,8 @@ void ModelFiles::Impl::check_against_config(const std::string& where) const {
     const StoredTensor& tensor = tensors[it->second];
     check(tensor.shape == shape, "{}: the tensor \"{}\" has the shape {}, expected {} by {}", path.string(), name,
           shape_text(tensor.shape), shape_text(shape), where);
-    check(computable(tensor.dtype).has_value(), "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16",
-          path.string(), name, tensor.dtype);
+    check(computable(tensor.dtype).has_value() || gguf_metadata,
+          "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16", path.string(), name, tensor.dtype);
   };
   for (const ParameterSpec& spec : parameter_specs(config)) check_tensor(spec.name, spec.shape, true);
   const std::string head = std::string(family_of(config.model_type, where).head) + ".weight";
@@ -165,13 +230,15 @@ ModelFiles ModelFiles::open(const fs::path& model) {
   ModelFiles out;
   out.impl_->path = model;
   check(fs::exists(model), "{}: no such file or directory, expected a model", model.string());
-  check(fs::is_directory(model), "{}: is a file, expected a Hugging Face model directory", model.string());
-  out.impl_->open_directory();
+  if (fs::is_directory(model))
+    out.impl_->open_directory();
+  else
+    out.impl_->open_gguf();
   return out;
 }
 
 const fs::path& ModelFiles::path() const { return impl_->path; }
-bool ModelFiles::is_gguf() const { return false; }
+bool ModelFiles::is_gguf() const { return impl_->gguf_metadata.has_value(); }
 const Json& ModelFiles::config_json() const { return impl_->config_json; }
 const ModelConfig& ModelFiles::config() const { return impl_->config; }
 const std::vector<StoredTensor>& ModelFiles::tensors() const { return impl_->tensors; }
@@ -195,6 +262,7 @@ void ModelFiles::release(const StoredTensor& tensor) const {
 }
 
 void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t rows, float* out) const {
+  if (is_gguf()) return read_gguf_rows(stored, bytes(stored), first, rows, out);
   const std::optional<DType> dtype = computable(stored.dtype);
   check(dtype.has_value(), "{}: the tensor \"{}\" has the dtype {}, its values cannot be read", path().string(),
         stored.name, stored.dtype);
@@ -202,13 +270,7 @@ void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t ro
   const int64_t count = rows * stored.cols();
   const auto source =
       bytes(stored).subspan(static_cast<size_t>(first * stored.cols()) * width, static_cast<size_t>(count) * width);
-  // Nothing makes a safetensors file align its tensors.
-  if (reinterpret_cast<uintptr_t>(source.data()) % width == 0) {
-    tensor::convert(Tensor(const_cast<std::byte*>(source.data()), *dtype, 1, count), Tensor(out, 1, count));
-  } else {
-    std::vector<std::byte> aligned(source.begin(), source.end());
-    tensor::convert(Tensor(aligned.data(), *dtype, 1, count), Tensor(out, 1, count));
-  }
+  widen(*dtype, source, count, out);
 }
 
 void ModelFiles::read(const StoredTensor& tensor, float* out) const {
@@ -238,10 +300,12 @@ void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
 }
 
 Json ModelFiles::tokenizer_json() const {
+  if (is_gguf()) return gguf_tokenizer_json(*impl_->gguf_metadata, path().string());
   const fs::path file = path() / "tokenizer.json";
   return fs::exists(file) ? read_json(file) : Json();
 }
 Json ModelFiles::tokenizer_config() const {
+  if (is_gguf()) return gguf_tokenizer_config(*impl_->gguf_metadata, path().string());
   const fs::path file = path() / "tokenizer_config.json";
   return fs::exists(file) ? read_json(file) : Json();
 }

@@ -214,9 +214,13 @@ void add_small_files(const ModelFiles& source, const Plan& plan, StagedDirectory
     return;
   }
   if (const Json tokenizer = source.tokenizer_json(); !tokenizer.is_null())
-    staged.add("tokenizer.json", tokenizer.dump(2) + "\n");
+    staged.add("tokenizer.json", tokenizer.dump() + "\n");
   if (const Json config = source.tokenizer_config(); !config.is_null())
     staged.add("tokenizer_config.json", config.dump(2) + "\n");
+  OrderedJson generation;
+  for (const char* field : {"bos_token_id", "eos_token_id", "pad_token_id"})
+    if (const Json& id = source.config_json()[field]; !id.is_null()) generation[field] = id;
+  if (!generation.is_null()) staged.add("generation_config.json", generation.dump(2) + "\n");
 }
 
 }  // namespace
