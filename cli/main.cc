@@ -16,7 +16,6 @@ namespace {
 constexpr Verb kVerbs[] = {
     {"update", "forget the old facts, learn the new ones, prove what changed", update},
     {"evaluate", "reliability, generality, locality, portability of a model on a file of facts", evaluate},
-    {"delta", "arithmetic on weights: diff, apply, show", delta},
     {"generate", "complete a prompt, or talk", generate},
     {"perplexity", "the loss of a model on text, token by token if wanted", perplexity},
     {"tokenize", "text to token ids and back", tokenize},

@@ -21,7 +21,6 @@ struct Verb {
 };
 
 void convert(Arguments arguments);
-void delta(Arguments arguments);
 void evaluate(Arguments arguments);
 void generate(Arguments arguments);
 void perplexity(Arguments arguments);

@@ -22,13 +22,13 @@ TEST_CASE("--version and --help are results") {
   CHECK(run_lethe({"--version"}).out == "lethe 0.1.0\n");
   const Run overview = run_lethe({"--help"});
   CHECK(overview.status == 0);
-  for (const char* command : {"delta", "tokenize", "convert"}) {
+  for (const std::string command : {"update", "evaluate", "generate", "perplexity", "tokenize", "convert"}) {
     CAPTURE(command);
     CHECK(contains(overview.out, command));
     const Run help = run_lethe({command, "--help"});
     CHECK(help.status == 0);
     CHECK(help.err.empty());
-    CHECK(contains(help.out, "lethe " + std::string(command)));
+    CHECK(contains(help.out, "lethe " + command));
     CHECK(contains(help.out, "Examples:"));
     CHECK(run_lethe({"help", command}).out == help.out);
   }
