@@ -12,8 +12,7 @@ namespace {
 // The start of the white space that ends at `end`, and the end of the white space that begins at `begin`.
 size_t space_begin(std::string_view text, size_t end) {
   while (end > 0) {
-    size_t last = end - 1;
-    while (last > 0 && (text[last] & 0xC0) == 0x80) --last;
+    const size_t last = char_begin(text, end - 1);
     if (!is_whitespace(char_at(text, last).value)) break;
     end = last;
   }
@@ -60,7 +59,10 @@ AddedTokens::AddedTokens(const Json& list, const Vocabulary& vocabulary, const N
     check(token.id == expected, "{}: \"{}\" has the id {}, expected {} ({})", where, token.content, token.id, expected,
           known != Vocabulary::kNone ? "its id in the vocabulary" : "the next one behind the vocabulary");
     if (known == Vocabulary::kNone) ++next_id;
-    check(by_id_.emplace(token.id, tokens_.size()).second, "{}: the id {} is given twice", where, token.id);
+    const bool fresh =
+        std::none_of(tokens_.begin(), tokens_.end(), [&](const auto& t) { return t.content == token.content; });
+    check(fresh, "{}: \"{}\" is there twice", where, token.content);
+    by_id_.emplace(token.id, tokens_.size());
     tokens_.push_back(std::move(token));
   }
   // Of two tokens with one normalized form a special one counts, else the first of the file: so they are searched in
@@ -72,20 +74,21 @@ AddedTokens::AddedTokens(const Json& list, const Vocabulary& vocabulary, const N
     }
   }
   for (const size_t i : order) {
-    const AddedToken& token = tokens_[i];
+    AddedToken& token = tokens_[i];
     by_content_.emplace(token.content, i);
-    std::string text = token.content;
+    token.form = token.content;
     bool whole = true;
-    if (token.normalized && normalizer) normalizer->normalize(text, whole);
-    if (text.empty()) continue;
+    if (token.normalized && normalizer) normalizer->normalize(token.form, whole);
+    if (token.form.empty()) continue;
     Patterns& patterns = token.normalized ? normalized_ : plain_;
-    patterns.by_first_byte[static_cast<unsigned char>(text[0])].push_back({text, i});
-    if (patterns.first_bytes.find(text[0]) == std::string::npos) patterns.first_bytes += text[0];
+    const char first = token.form[0];
+    patterns.by_first_byte[static_cast<unsigned char>(first)].push_back(i);
+    if (patterns.first_bytes.find(first) == std::string::npos) patterns.first_bytes += first;
   }
   for (Patterns* patterns : {&plain_, &normalized_}) {
     for (auto& bucket : patterns->by_first_byte) {
       std::stable_sort(bucket.begin(), bucket.end(),
-                       [](const Pattern& a, const Pattern& b) { return a.text.size() > b.text.size(); });
+                       [&](size_t a, size_t b) { return tokens_[a].form.size() > tokens_[b].form.size(); });
     }
   }
 }
@@ -100,25 +103,21 @@ const AddedToken* AddedTokens::find(std::string_view content) const {
   return it == by_content_.end() ? nullptr : &tokens_[it->second];
 }
 
-const AddedTokens::Pattern* AddedTokens::find_pattern(const Patterns& patterns, std::string_view text, size_t from,
-                                                      size_t& at) {
-  for (at = from; at < text.size(); ++at) {
+const AddedToken* AddedTokens::find_next(const Patterns& patterns, std::string_view text, size_t& at) const {
+  for (; at < text.size(); ++at) {
     if (patterns.first_bytes.size() == 1) {
       at = text.find(patterns.first_bytes[0], at);
       if (at == std::string_view::npos) return nullptr;
     }
-    for (const Pattern& pattern : patterns.by_first_byte[static_cast<unsigned char>(text[at])]) {
-      if (text.substr(at).starts_with(pattern.text)) return &pattern;
+    for (const size_t i : patterns.by_first_byte[static_cast<unsigned char>(text[at])]) {
+      if (text.substr(at).starts_with(tokens_[i].form)) return &tokens_[i];
     }
   }
   return nullptr;
 }
 
-bool AddedTokens::word_before(std::string_view text) const {
-  if (text.empty()) return false;
-  size_t last = text.size() - 1;
-  while ((text[last] & 0xC0) == 0x80) --last;
-  return word_behind(text, last);
+bool AddedTokens::word_before(std::string_view text, size_t at) const {
+  return at > 0 && word_behind(text, char_begin(text, at - 1));
 }
 
 bool AddedTokens::word_behind(std::string_view text, size_t at) const {
@@ -130,18 +129,15 @@ bool AddedTokens::word_behind(std::string_view text, size_t at) const {
 void AddedTokens::split(std::string_view text, bool normalized, OnPart on_part) const {
   const Patterns& patterns = normalized ? normalized_ : plain_;
   size_t done = 0, at = 0;
-  if (!patterns.first_bytes.empty()) {
-    for (size_t from = 0; const Pattern* pattern = find_pattern(patterns, text, from, at);) {
-      const AddedToken& token = tokens_[pattern->token];
-      size_t begin = at, end = at + pattern->text.size();
-      from = end;
-      if (token.single_word && (word_before(text.substr(0, begin)) || word_behind(text, end))) continue;
-      if (token.lstrip) begin = std::max(space_begin(text, begin), done);
-      if (token.rstrip) end = space_end(text, end);
-      if (done < begin) on_part(nullptr, done, begin);
-      on_part(&token, begin, end);
-      done = end;
-    }
+  while (const AddedToken* token = patterns.first_bytes.empty() ? nullptr : find_next(patterns, text, at)) {
+    size_t begin = at, end = at + token->form.size();
+    at = end;
+    if (token->single_word && (word_before(text, begin) || word_behind(text, end))) continue;
+    if (token->lstrip) begin = std::max(space_begin(text, begin), done);
+    if (token->rstrip) end = space_end(text, end);
+    if (done < begin) on_part(nullptr, done, begin);
+    on_part(token, begin, end);
+    done = end;
   }
   if (done < text.size()) on_part(nullptr, done, text.size());
 }

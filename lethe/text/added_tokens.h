@@ -21,6 +21,8 @@ struct AddedToken {
   bool lstrip = false, rstrip = false;  // takes the white space on that side with it
   bool normalized = false;              // found in the normalized text, as its own normalized form
   bool special = false;
+  std::string
+      form;  // what is searched for, and what decoding writes: the normalized form where `normalized`, else the content
 };
 
 class AddedTokens {
@@ -40,17 +42,13 @@ class AddedTokens {
   void split(std::string_view text, bool normalized, OnPart on_part) const;
 
  private:
-  struct Pattern {
-    std::string text;
-    size_t token;  // in tokens_
-  };
   struct Patterns {
-    std::array<std::vector<Pattern>, 256> by_first_byte;  // the longest first
+    std::array<std::vector<size_t>, 256> by_first_byte;  // indices of tokens_, the longest form first
     std::string first_bytes;
   };
-  // The longest pattern at the leftmost place at or after `from`; null where there is none.
-  static const Pattern* find_pattern(const Patterns& patterns, std::string_view text, size_t from, size_t& at);
-  bool word_before(std::string_view text) const;
+  // The longest token at the leftmost place at or after `at`, and that place in `at`; null where there is none.
+  const AddedToken* find_next(const Patterns& patterns, std::string_view text, size_t& at) const;
+  bool word_before(std::string_view text, size_t at) const;
   bool word_behind(std::string_view text, size_t at) const;
 
   std::vector<AddedToken> tokens_;

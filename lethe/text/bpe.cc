@@ -83,8 +83,9 @@ void Bpe::read_merges(const Json& merges, const std::string& where) {
       check(two, "{}: merge {} is \"{}\", expected two tokens with one space between them", where, rank, text);
       add_merge(std::string_view(text).substr(0, space), std::string_view(text).substr(space + 1), rank, where);
     } else {
-      const bool two = merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
-      check(two, "{}: merge {} is {}, expected two tokens", where, rank, merge.dump(-1, ' ', false).substr(0, 60));
+      if (!merge.is_array() || merge.size() != 2 || !merge[0].is_string() || !merge[1].is_string()) {
+        fail("{}: merge {} is {}, expected two tokens", where, rank, merge.dump().substr(0, 60));
+      }
       add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), rank, where);
     }
     ++rank;

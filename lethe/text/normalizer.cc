@@ -81,15 +81,31 @@ class UnicodeForm : public Normalizer {
 
   void normalize(std::string& text, bool&) const override {
     if (is_ascii(text)) return;
+    std::string out;
+    size_t begin = 0;  // of what is not normalized yet
+    for (size_t at = 0; at < text.size();) {
+      const Char c = char_at(text, at);
+      if (c.value >= 0x300 && !has_normal_forms(c.value)) {
+        append_normalized(std::string_view(text).substr(begin, at - begin), out);
+        out.append(text, at, c.size);
+        begin = at + c.size;
+      }
+      at += c.size;
+    }
+    append_normalized(std::string_view(text).substr(begin), out);
+    text.swap(out);
+  }
+
+ private:
+  void append_normalized(std::string_view text, std::string& out) const {
     utf8proc_uint8_t* mapped = nullptr;
     const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                    static_cast<utf8proc_ssize_t>(text.size()), &mapped, options_);
     check(size >= 0, "normalizing a text of {} bytes failed: {}", text.size(), utf8proc_errmsg(size));
-    text.assign(reinterpret_cast<const char*>(mapped), static_cast<size_t>(size));
+    out.append(reinterpret_cast<const char*>(mapped), static_cast<size_t>(size));
     std::free(mapped);
   }
 
- private:
   utf8proc_option_t options_;
 };
 
@@ -106,8 +122,7 @@ class Strip : public Normalizer {
       begin += c.size;
     }
     while (right_ && end > begin) {
-      size_t last = end - 1;
-      while ((text[last] & 0xC0) == 0x80) --last;
+      const size_t last = char_begin(text, end - 1);
       if (!is_whitespace(char_at(text, last).value)) break;
       end = last;
     }
@@ -140,23 +155,21 @@ class CharacterMap : public Normalizer {
   void (*map_)(char32_t, std::string&);
 };
 
-void lowercase(char32_t c, std::string& out) {
+void append_lowercase(char32_t c, std::string& out) {
   if (c == 0x130) {  // the one capital whose small letter is two characters
     out += "i\u0307";
   } else {
-    append_utf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+    append_utf8(out, lowercase(c));
   }
 }
 
-void strip_accent(char32_t c, std::string& out) {
-  const auto kind = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  const bool mark = kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC || kind == UTF8PROC_CATEGORY_ME;
-  if (!mark) append_utf8(out, c);
+void append_unless_mark(char32_t c, std::string& out) {
+  if (!is_mark(c)) append_utf8(out, c);
 }
 
 // The rules of Neural Machine Translation's text files, as SentencePiece has them: control characters go, spaces are
 // spaces.
-void nmt(char32_t c, std::string& out) {
+void append_nmt(char32_t c, std::string& out) {
   const bool dropped =
       (c >= 0x1 && c <= 0x8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
   const bool space = c == 0x9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
@@ -179,10 +192,10 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& json, const std::string&
   if (type == "NFD") return std::make_unique<UnicodeForm>(UTF8PROC_DECOMPOSE);
   if (type == "NFKC") return std::make_unique<UnicodeForm>(UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
   if (type == "NFKD") return std::make_unique<UnicodeForm>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
-  if (type == "Lowercase") return std::make_unique<CharacterMap>(lowercase);
+  if (type == "Lowercase") return std::make_unique<CharacterMap>(append_lowercase);
   if (type == "Strip") return std::make_unique<Strip>(json, inside);
-  if (type == "StripAccents") return std::make_unique<CharacterMap>(strip_accent);
-  if (type == "Nmt") return std::make_unique<CharacterMap>(nmt);
+  if (type == "StripAccents") return std::make_unique<CharacterMap>(append_unless_mark);
+  if (type == "Nmt") return std::make_unique<CharacterMap>(append_nmt);
   fail_unknown(where, "type", type, kKnown);
 }
 

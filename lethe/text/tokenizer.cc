@@ -160,8 +160,11 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_to
   std::vector<std::string> tokens;
   for (const int32_t id : ids) {
     const AddedToken* added = parts_->added_tokens.find(id);
-    if (!added && !parts_->model->vocabulary().has(id)) continue;
-    if (!(skip_special_tokens && is_special(id))) tokens.push_back(token(id));
+    if (added) {
+      if (!(skip_special_tokens && added->special)) tokens.push_back(added->form);
+    } else if (parts_->model->vocabulary().has(id)) {
+      tokens.emplace_back(parts_->model->vocabulary().token(id));
+    }
   }
   if (parts_->decoder) parts_->decoder->decode(tokens);
   std::string text;

@@ -10,21 +10,6 @@
 namespace lethe::text {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
-
-// In category P since Unicode 9 or later: Hugging Face's table for punctuation does not know them, utf8proc does.
-constexpr Range kNewPunctuation[] = {
-    {0x61D, 0x61D},     {0x9FD, 0x9FD},     {0xA76, 0xA76},     {0xC77, 0xC77},     {0xC84, 0xC84},
-    {0x1B4E, 0x1B4F},   {0x1B7D, 0x1B7F},   {0x2E43, 0x2E4F},   {0x2E52, 0x2E5D},   {0x10D6E, 0x10D6E},
-    {0x10EAD, 0x10EAD}, {0x10F55, 0x10F59}, {0x10F86, 0x10F89}, {0x113D4, 0x113D5}, {0x113D7, 0x113D8},
-    {0x1144B, 0x1144F}, {0x1145A, 0x1145B}, {0x1145D, 0x1145D}, {0x11660, 0x1166C}, {0x116B9, 0x116B9},
-    {0x1183B, 0x1183B}, {0x11944, 0x11946}, {0x119E2, 0x119E2}, {0x11A3F, 0x11A46}, {0x11A9A, 0x11A9C},
-    {0x11A9E, 0x11AA2}, {0x11B00, 0x11B09}, {0x11BE1, 0x11BE1}, {0x11C41, 0x11C45}, {0x11C70, 0x11C71},
-    {0x11EF7, 0x11EF8}, {0x11F43, 0x11F4F}, {0x11FFF, 0x11FFF}, {0x12FF1, 0x12FF2}, {0x16D6D, 0x16D6F},
-    {0x16E97, 0x16E9A}, {0x16FE2, 0x16FE2}, {0x1E5FF, 0x1E5FF}, {0x1E95E, 0x1E95F}};
-
 // The range of a sorted table in which `c` lies, or null.
 template <typename T, size_t n>
 const T* find(const T (&ranges)[n], char32_t c) {
@@ -133,6 +118,22 @@ bool is_punctuation(char32_t c) {
   if (c == 0x166D || c == 0x111C9) return true;  // no longer P
   const auto kind = category(c);
   return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO && !find(kNewPunctuation, c);
+}
+
+bool is_mark(char32_t c) {
+  if (c == 0x1CF2 || c == 0x1CF3) return true;  // letters since Unicode 12
+  const auto kind = category(c);
+  const bool mark = kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC || kind == UTF8PROC_CATEGORY_ME;
+  return mark && !find(kNewMarks, c) && !find(kNewCharacters, c);
+}
+
+bool has_normal_forms(char32_t c) {
+  return !find(kNewMarks, c) && !find(kNewCompatibility, c) && !find(kNewCharacters, c);
+}
+
+char32_t lowercase(char32_t c) {
+  if (const NewCapitals* capitals = find(kNewCapitals, c)) return capitals->small + (c - capitals->first);
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
 
 }  // namespace lethe::text

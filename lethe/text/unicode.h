@@ -21,6 +21,12 @@ inline Char char_at(std::string_view text, size_t at) {
   return {(b & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F), 4};
 }
 
+// The start of the character that the byte at `at` is part of.
+inline size_t char_begin(std::string_view text, size_t at) {
+  while (at > 0 && (text[at] & 0xC0) == 0x80) --at;
+  return at;
+}
+
 void append_utf8(std::string& text, char32_t c);
 std::string to_utf8(char32_t c);
 
@@ -32,5 +38,11 @@ std::string replace_invalid_utf8(std::string_view text);
 bool is_whitespace(char32_t c);   // White_Space
 bool is_numeric(char32_t c);      // Nd, Nl, No
 bool is_punctuation(char32_t c);  // ASCII punctuation and P as of Unicode 8
+bool is_mark(char32_t c);         // M as of Unicode 9
+
+// Whether normalization knows the character (Unicode 9); others stay as they are, and what is around them does not see
+// them.
+bool has_normal_forms(char32_t c);
+char32_t lowercase(char32_t c);  // but for U+0130, whose small letter is two characters
 
 }  // namespace lethe::text

@@ -12,8 +12,9 @@ Vocabulary::Vocabulary(const Json& vocab, const std::string& where) {
   size_t bytes = 0;
   int64_t highest = -1;
   for (const auto& [token, id] : vocab.items()) {
-    check(id.is_number_integer() && id >= 0 && id <= kMaxId, "{}: the token \"{}\" has the id {}, expected 0 to {}",
-          where, token, id.dump(), kMaxId);
+    if (!id.is_number_integer() || id < 0 || id > kMaxId) {
+      fail("{}: the token \"{}\" has the id {}, expected 0 to {}", where, token, id.dump(), kMaxId);
+    }
     highest = std::max(highest, id.get<int64_t>());
     bytes += token.size();
   }
@@ -23,8 +24,7 @@ Vocabulary::Vocabulary(const Json& vocab, const std::string& where) {
   slots_.assign(std::bit_ceil(2 * vocab.size() + 2), kNone);
   for (const auto& [token, json_id] : vocab.items()) {
     const auto id = json_id.get<int32_t>();
-    check(!has(id), "{}: the id {} is given twice, to \"{}\" and to \"{}\"", where, id, has(id) ? this->token(id) : "",
-          token);
+    if (has(id)) fail("{}: the id {} is given twice, to \"{}\" and to \"{}\"", where, id, this->token(id), token);
     texts_[id] = {static_cast<uint32_t>(arena_.size()), static_cast<uint32_t>(token.size())};
     arena_ += token;
     size_t slot = hash_bytes(token) & (slots_.size() - 1);
