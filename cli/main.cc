@@ -16,6 +16,7 @@ namespace {
 constexpr Verb kVerbs[] = {
     {"update", "forget the old facts, learn the new ones, prove what changed", update},
     {"evaluate", "reliability, generality, locality, portability of a model on a file of facts", evaluate},
+    {"finetune", "supervised fine-tuning, all weights or LoRA", finetune},
     {"generate", "complete a prompt, or talk", generate},
     {"perplexity", "the loss of a model on text, token by token if wanted", perplexity},
     {"tokenize", "text to token ids and back", tokenize},

@@ -22,6 +22,7 @@ struct Verb {
 
 void convert(Arguments arguments);
 void evaluate(Arguments arguments);
+void finetune(Arguments arguments);
 void generate(Arguments arguments);
 void perplexity(Arguments arguments);
 void update(Arguments arguments);

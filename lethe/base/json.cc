@@ -15,7 +15,8 @@ std::string shortened(const Json& value) {
 }
 
 const Json* find(const Json& object, const char* key, const std::string& where) {
-  check(object.is_object(), "{}: found {}, expected an object with the field \"{}\"", where, shortened(object), key);
+  if (!object.is_object())
+    fail("{}: found {}, expected an object with the field \"{}\"", where, shortened(object), key);
   auto it = object.find(key);
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
@@ -62,6 +63,8 @@ Json parse_json(std::string_view text, const std::string& where) {
         e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..."
     if (const size_t colon = reason.find(": "); colon != std::string::npos) reason = reason.substr(colon + 2);
     fail("{}: not valid JSON at line {} (byte {} of {}): {}", where, line, e.byte, text.size(), reason);
+  } catch (const Json::exception& e) {  // a number beyond every type, for example
+    fail("{}: not usable as JSON: {}", where, e.what());
   }
 }
 

@@ -10,6 +10,7 @@ TEST_CASE("errors say file, line, field, value and what was expected") {
   CHECK_THROWS_WITH_AS(parse_json("{\"a\":\n1", "f.json"), doctest::Contains("f.json: not valid JSON at line 2"),
                        Error);
   CHECK_THROWS_WITH_AS(parse_json(" \n", "f.json"), doctest::Contains("f.json: empty"), Error);
+  CHECK_THROWS_WITH_AS(parse_json("[1e999]", "f.json"), doctest::Contains("f.json: not usable"), Error);
   const Json j = parse_json(R"({"s":"x","i":3,"f":2.5,"b":true,"n":null})", "f.json");
   CHECK(json_string(j, "s", "f") == "x");
   CHECK(json_int(j, "i", "f") == 3);

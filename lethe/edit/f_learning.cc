@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "lethe/base/error.h"
+#include "lethe/edit/values.h"
 #include "lethe/tensor/ops.h"
 
 namespace lethe::edit {
@@ -13,7 +14,6 @@ using model::Adapter;
 using model::LoraWeights;
 using model::ModelFiles;
 using model::NewValues;
-using model::StoredTensor;
 using model::Transformer;
 using tensor::DType;
 using tensor::Tensor;
@@ -47,26 +47,6 @@ std::vector<MatrixNorm> subtract(Transformer& model, const ModelFiles& files, do
     parameters.set(slot, theta.data());
   }
   return norms;
-}
-
-// The files' values plus each adapter's update times its factor, in fp32.
-struct ScaledAdapter {
-  Adapter adapter;
-  double factor;
-};
-NewValues with_adapters(const ModelFiles& files, std::vector<ScaledAdapter> adapters) {
-  const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
-  return [&files, in_out, adapters = std::move(adapters)](const StoredTensor& tensor, float* out) {
-    bool changed = false;
-    for (const auto& [adapter, factor] : adapters)
-      for (const LoraWeights& lora : adapter.weights) {
-        if (lora.module + ".weight" != tensor.name) continue;
-        if (!changed) files.read(tensor, out);
-        changed = true;
-        model::add_product(lora, factor * adapter.scale(), in_out, out);
-      }
-    return changed;
-  };
 }
 
 std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& adapter, double rate) {
@@ -103,14 +83,6 @@ Adapter side_by_side(const Adapter& first, double factor, const Adapter& second)
     }
   }
   return both;
-}
-
-NewValues masters_of(std::shared_ptr<Transformer> model) {
-  return [model](const StoredTensor& tensor, float* out) {
-    if (!model->parameters().has(tensor.name)) return false;
-    model->parameters().get(model->parameters().slot(tensor.name), out);
-    return true;
-  };
 }
 
 }  // namespace
@@ -182,7 +154,7 @@ Edit f_learning(const ModelFiles& files, DType precision, const std::vector<text
   edit.learn = train::train(*model, new_facts, config.training, config.learn, session);
 
   if (method.learn == Tuning::kFull) {
-    edit.values = masters_of(model);
+    edit.values = values_of(model);
     return edit;
   }
   const Adapter learned = model->lora()->adapter();

@@ -19,6 +19,7 @@ std::string overview(const OrderedJson& results) {
   std::vector<std::pair<std::string, std::string>> rows;
   for (const auto& [key, name] : {std::pair("model", "model"),
                                   {"facts_file", "facts"},
+                                  {"data", "data"},
                                   {"method", "method"},
                                   {"rate", "rate of forgetting"},
                                   {"out", "written to"}}) {
@@ -29,6 +30,7 @@ std::string overview(const OrderedJson& results) {
 
 LineChart stage_chart(const std::string& stage) {
   LineChart chart{stage, "", "step", "loss", {{stage, {}}}};
+  if (stage == "train") chart.title = "Training";
   if (stage == "forget")
     chart.title = "Forget", chart.note = "training on the old answers; the movement is then subtracted";
   if (stage == "learn") chart.title = "Learn", chart.note = "training on the new answers";
@@ -80,14 +82,28 @@ std::string reproduction(const OrderedJson& results) {
                       html + definitions_html(settings));
 }
 
+std::string model_name(const OrderedJson& results) {
+  fs::path model = text_at(results, "model");
+  if (!model.has_filename()) model = model.parent_path();  // "models/smollm2/"
+  return model.filename().string();
+}
+
 }  // namespace
+
+std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+  const std::string summary = fmt::format(
+      "{} examples, {} steps ({} epochs) by {}; the last step's loss was {}.", text_of(field_at(results, {"examples"})),
+      text_of(field_at(results, {"steps"})), number_text(number_at(results, {"epochs"})), text_at(results, "method"),
+      number_text(number_at(results, {"loss"})));
+  const std::string body = overview(results) + loss_curves(metrics) + time_spent(results) + reproduction(results);
+  return page_html("Lethe finetune", model_name(results) + ", fine-tuned", escape_html(summary), body,
+                   "Written by Lethe " + text_at(results, "lethe"));
+}
 
 std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
   const std::string body = overview(results) + before_and_after_html(results) + cases_html(results) +
                            loss_curves(metrics) + movement_html(results) + time_spent(results) + reproduction(results);
-  fs::path model = text_at(results, "model");
-  if (!model.has_filename()) model = model.parent_path();  // "models/smollm2/"
-  return page_html("Lethe update", model.filename().string() + ", updated", summary_html(results), body,
+  return page_html("Lethe update", model_name(results) + ", updated", summary_html(results), body,
                    "Written by Lethe " + text_at(results, "lethe"));
 }
 

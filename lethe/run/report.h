@@ -18,6 +18,10 @@ namespace lethe::run {
 // Where "forgotten" holds a locality, it is against the model's own answers before, as in "after".
 std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
 
+// The page of a fine-tuning: overview, loss curve, time, settings. `results` holds "lethe", "command", "model", "data",
+// "method", "examples", "steps", "epochs", "loss", "out", "seconds": {stage: number}, "settings".
+std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
+
 // Makes `folder`/report.html from the results.json and metrics.jsonl there; returns its path.
 fs::path write_report(const fs::path& folder);
 

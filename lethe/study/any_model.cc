@@ -1,6 +1,7 @@
 #include "lethe/study/any_model.h"
 
 #include "lethe/base/error.h"
+#include "lethe/edit/values.h"
 #include "lethe/model/families.h"
 #include "lethe/model/lora.h"
 #include "lethe/study/prepare.h"
@@ -47,16 +48,7 @@ model::Transformer AnyModel::load(model::DType precision) const {
 
 model::NewValues AnyModel::merged_values() const {
   if (!adapter_) return {};
-  const bool in_out = model::family_of(files_.config().model_type, files_.path().string()).in_out;
-  return [this, in_out](const model::StoredTensor& tensor, float* out) {
-    for (const model::LoraWeights& lora : adapter_->weights) {
-      if (tensor.name != lora.module + ".weight") continue;
-      files_.read(tensor, out);
-      model::add_product(lora, adapter_->scale(), in_out, out);
-      return true;
-    }
-    return false;
-  };
+  return edit::with_adapters(files_, {{*adapter_}});
 }
 
 text::Tokenizer AnyModel::tokenizer() const {

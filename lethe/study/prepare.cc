@@ -22,7 +22,7 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
   return tokenizer;
 }
 
-bool is_written(const fs::path& out) { return fs::exists(out / "config.json"); }
+bool is_written(const fs::path& out) { return fs::exists(out / "config.json") || model::is_adapter(out); }
 
 fs::path prepare_output(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
                         bool resume) {

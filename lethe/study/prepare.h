@@ -12,7 +12,7 @@ model::ModelFiles open_whole_model(const fs::path& model);
 // Its tokenizer, checked: one that knows more ids than the model has is an error.
 text::Tokenizer tokenizer_of(const model::ModelFiles& files);
 
-// True where `out` holds a model.
+// True where `out` holds a model or an adapter.
 bool is_written(const fs::path& out);
 
 // Checks that `out` may be written (it is new, or empty, or --overwrite or --resume was given, and it is not `model`

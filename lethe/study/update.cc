@@ -27,7 +27,7 @@ constexpr const char* kForgotten =
 // All of one run: its inputs, and what was measured of the models before, between and after.
 class Update {
  public:
-  Update(const UpdateConfig& config, const UpdateRun& run)
+  Update(const UpdateConfig& config, const RunInfo& run)
       : config_(config),
         run_(run),
         method_(edit::method_named(config.method)),
@@ -200,7 +200,7 @@ class Update {
   }
 
   const UpdateConfig& config_;
-  const UpdateRun& run_;
+  const RunInfo& run_;
   const edit::Method& method_;
   model::ModelFiles files_;
   text::Tokenizer tokenizer_;
@@ -265,7 +265,7 @@ void UpdateConfig::resolve(Options& options) {
   if (run_dir.empty()) run_dir = out / "lethe";
 }
 
-OrderedJson update(const UpdateConfig& config, const UpdateRun& run, std::string* table) {
+OrderedJson update(const UpdateConfig& config, const RunInfo& run, std::string* table) {
   return Update(config, run).run(table);
 }
 

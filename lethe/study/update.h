@@ -6,7 +6,7 @@
 
 #include "lethe/base/options.h"
 #include "lethe/facts/facts.h"
-#include "lethe/tensor/tensor.h"
+#include "lethe/study/run_info.h"
 #include "lethe/train/config.h"
 
 namespace lethe::study {
@@ -28,15 +28,7 @@ struct UpdateConfig {
   void resolve(Options& options);
 };
 
-struct UpdateRun {
-  tensor::DType precision = tensor::DType::kF32;
-  uint64_t seed = 0;
-  std::string version, command;  // for the page
-  std::string config_toml;       // resolved
-  OrderedJson settings;
-};
-
 // Returns the JSON of `update`; `table`, where given, gets the same for people.
-OrderedJson update(const UpdateConfig& config, const UpdateRun& run, std::string* table = nullptr);
+OrderedJson update(const UpdateConfig& config, const RunInfo& run, std::string* table = nullptr);
 
 }  // namespace lethe::study

@@ -1,0 +1,144 @@
+#include "lethe/study/finetune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include "lethe/base/error.h"
+#include "lethe/edit/values.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/report.h"
+#include "lethe/study/prepare.h"
+#include "lethe/text/dataset.h"
+#include "lethe/train/trainer.h"
+
+namespace lethe::study {
+namespace {
+
+constexpr const char* kStage = "train";
+
+text::Dataset read_data(const FinetuneConfig& config, const model::ModelFiles& files,
+                        const text::Tokenizer* tokenizer) {
+  const int64_t positions = files.config().max_positions;
+  text::DatasetOptions options{{text::parse_template(config.template_name), files.config().model_type},
+                               config.training.max_seq_length > 0 ? config.training.max_seq_length : positions,
+                               files.config().vocab_size};
+  check(options.max_seq_length <= positions, "--max-seq-length {} is more than the model's {} positions",
+        options.max_seq_length, positions);
+  text::Dataset data;
+  for (const std::string& file : config.files) {
+    text::Dataset part = text::read_examples(file, tokenizer, options);
+    data.truncated += part.truncated;
+    data.examples.insert(data.examples.end(), std::make_move_iterator(part.examples.begin()),
+                         std::make_move_iterator(part.examples.end()));
+  }
+  if (config.limit > 0 && static_cast<int64_t>(data.examples.size()) > config.limit)
+    data.examples.resize(static_cast<size_t>(config.limit));
+  if (data.truncated > 0)
+    run::message("{} of {} examples were cut to {} tokens", data.truncated, data.examples.size(),
+                 options.max_seq_length);
+  return data;
+}
+
+}  // namespace
+
+FinetuneConfig::FinetuneConfig() {
+  training.per_device_train_batch_size = 8;
+  training.lr_scheduler_type = "linear";
+}
+
+void FinetuneConfig::add_to(Options& options) {
+  options.add("model", model, "a Hugging Face directory or a .gguf file").positional().required().placeholder("MODEL");
+  options.add("data", files, "files of examples: .txt or .jsonl, several by comma")
+      .positional()
+      .required()
+      .placeholder("FILES");
+  options.add("out", out, "where the adapter or the model goes").required().placeholder("DIR");
+  options.group("Method");
+  options.add("method", method, "what is trained").one_of({"full", "lora"});
+  options.add("merge", merge, "write the whole model with LoRA's update in it, not the adapter").flag();
+  options.add("template", template_name, "for instructions: what is put around them")
+      .one_of({"none", "alpaca", "chat"});
+  options.add("limit", limit, "only the first N examples; 0: all").at_least(0);
+  options.group("Output");
+  options.add("overwrite", overwrite, "replace what is in --out").flag().not_resolved();
+  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR");
+  options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
+  training.add_to(options);
+  lora.add_to(options);
+}
+
+void FinetuneConfig::resolve(Options& options) {
+  if (method == "full") {
+    train::LoraOptions::no_effect(options, "full trains no LoRA");
+    options.no_effect("merge", "full writes the whole model");
+  }
+  if (training.num_train_epochs && training.max_steps)
+    options.no_effect("num-train-epochs", "--max-steps ends the training");
+  if (!options.was_set("learning-rate")) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
+  if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
+  if (run_dir.empty()) run_dir = out / "lethe";
+}
+
+OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
+  const model::ModelFiles files = open_whole_model(config.model);
+  std::optional<text::Tokenizer> tokenizer;
+  if (!files.tokenizer_json().is_null()) tokenizer = tokenizer_of(files);
+  const text::Dataset data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
+  run::RunFolder folder(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
+                        config.resume);
+  if (config.resume && fs::exists(folder.file(run::kResultsFile)) && is_written(config.out)) {
+    run::message("{} is complete: nothing is left to resume", config.out.string());
+    return folder.json(run::kResultsFile)["result"];
+  }
+  train::Session session = train::Session::open(folder, config.resume, run.config_toml, run.seed);
+
+  const bool full = config.method == "full";
+  auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
+  if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
+  train::Stage stage{kStage, config.training.learning_rate, config.training.num_train_epochs, 20};
+  const train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
+
+  model::WriteModelOptions options;
+  options.overwrite = config.overwrite || config.resume;
+  if (full) {
+    model::write_model(files, config.out, edit::values_of(model), options);
+  } else {
+    model::Adapter adapter = model->lora()->adapter();
+    adapter.base_model = config.model.string();
+    if (config.merge) {
+      for (const model::LoraWeights& lora : adapter.weights)
+        options.untie |= lora.embedding && files.config().tied_embeddings;
+      model::write_model(files, config.out, edit::with_adapters(files, {{adapter}}), options);
+    } else {
+      model::write_adapter(config.out, adapter, files.config(), options.overwrite);
+    }
+  }
+
+  const OrderedJson result{{"method", config.method},
+                           {"examples", data.examples.size()},
+                           {"truncated", data.truncated},
+                           {"steps", trained.steps},
+                           {"epochs", trained.epochs},
+                           {"loss", trained.loss},
+                           {"tokens", trained.tokens},
+                           {"tokens_per_second", static_cast<double>(trained.tokens) / std::max(trained.seconds, 1e-9)},
+                           {"seconds", trained.seconds},
+                           {"out", config.out.string()}};
+  OrderedJson page = result;
+  page["lethe"] = run.version;
+  page["command"] = run.command;
+  page["model"] = config.model.string();
+  page["data"] = fmt::format("{}", fmt::join(config.files, ", "));
+  page["seconds"] = {{"train", trained.seconds}};
+  page["settings"] = run.settings;
+  page["result"] = result;
+  folder.write_json(run::kResultsFile, page);
+  write_file(folder.file(run::kReportFile), run::training_page(page, folder.metrics()));
+  fs::remove(folder.file(train::kCheckpointFile));
+  return result;
+}
+
+}  // namespace lethe::study

@@ -1,0 +1,32 @@
+// `lethe finetune`: supervised fine-tuning on text data, all weights or LoRA.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lethe/base/options.h"
+#include "lethe/study/run_info.h"
+#include "lethe/train/config.h"
+
+namespace lethe::study {
+
+struct FinetuneConfig {
+  fs::path model, out, run_dir;
+  std::vector<std::string> files;
+  std::string method = "lora";
+  std::string template_name = "none";
+  int64_t limit = 0;
+  bool merge = false, overwrite = false, resume = false;
+  train::TrainingConfig training;
+  train::LoraOptions lora;
+
+  FinetuneConfig();  // the defaults of transformers' Trainer
+  void add_to(Options& options);
+  void resolve(Options& options);
+};
+
+// JSON: {"method", "examples", "truncated", "steps", "epochs", "loss", "tokens", "tokens_per_second", "seconds",
+// "out"}.
+OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run);
+
+}  // namespace lethe::study
