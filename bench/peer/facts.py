@@ -15,8 +15,6 @@ from transformers import AutoTokenizer
 
 import common
 
-IGNORE = -100
-
 
 def example(tokenizer, prompt, answer):
     head = tokenizer(prompt)["input_ids"]
@@ -25,25 +23,25 @@ def example(tokenizer, prompt, answer):
 
 
 def pad(examples):
-    """ids, attention mask and labels [B, T], padded on the right; labels already moved one to the left."""
+    """ids and attention mask [B, T], padded on the right; the flat positions that predict an answer's token, and those tokens."""
     width = max(len(ids) for ids, _ in examples)
     ids = torch.zeros(len(examples), width, dtype=torch.long)
-    mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORE)
+    mask, where, targets = torch.zeros_like(ids), [], []
     for row, (tokens, head) in enumerate(examples):
         ids[row, :len(tokens)] = torch.tensor(tokens)
         mask[row, :len(tokens)] = 1
-        labels[row, head - 1:len(tokens) - 1] = torch.tensor(tokens[head:])
-    return ids, mask, labels
+        where += range(row * width + head - 1, row * width + len(tokens) - 1)
+        targets += tokens[head:]
+    return ids, mask, torch.tensor(where), torch.tensor(targets)
 
 
-def target_logits(model, ids, mask, labels, everywhere):
+def target_logits(model, ids, mask, where, everywhere):
     """Logits [targets, V]: of all positions and then chosen, as transformers' own loss does, or of the targets alone."""
-    chosen = labels != IGNORE
     if everywhere:
-        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits[chosen]
+        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits.flatten(0, 1)[where]
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     hidden = base.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    return base.lm_head(hidden[chosen])
+    return base.lm_head(hidden.flatten(0, 1)[where])
 
 
 def train(args, facts, tokenizer):
@@ -55,10 +53,10 @@ def train(args, facts, tokenizer):
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=args.learning_rate, weight_decay=0.0, fused=True)
 
-    def loss_of(ids, mask, labels):
+    def loss_of(ids, mask, where, targets):
         with common.autocast(args.precision):
-            logits = target_logits(model, ids, mask, labels, args.logits == "all")
-            return F.cross_entropy(logits.float(), labels[labels != IGNORE])
+            logits = target_logits(model, ids, mask, where, args.logits == "all")
+            return F.cross_entropy(logits.float(), targets)
 
     compiled = torch.compile(loss_of, dynamic=True) if args.compile else loss_of
     examples = [example(tokenizer, f["prompt"], f["target_new"]) for f in facts]
@@ -69,9 +67,9 @@ def train(args, facts, tokenizer):
     for _ in range(args.epochs):
         order.shuffle(examples)
         for at in range(0, len(examples), args.batch):
-            ids, mask, labels = pad(examples[at:at + args.batch])
+            ids, mask, where, targets = pad(examples[at:at + args.batch])
             optimizer.zero_grad(set_to_none=True)
-            loss = compiled(ids, mask, labels)
+            loss = compiled(ids, mask, where, targets)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
@@ -99,8 +97,8 @@ def evaluate(args, facts, tokenizer):
     # Nothing is trained: the weights themselves may be bf16, which is faster than autocast.
     model = common.load(args.model, common.DTYPES[args.precision]).eval()
 
-    def right(ids, mask, labels):
-        return target_logits(model, ids, mask, labels, args.logits == "all").argmax(-1) == labels[labels != IGNORE]
+    def right(ids, mask, where, targets):
+        return target_logits(model, ids, mask, where, args.logits == "all").argmax(-1) == targets
 
     compiled = torch.compile(right, dynamic=True) if args.compile else right
     sums = {}
@@ -112,8 +110,7 @@ def evaluate(args, facts, tokenizer):
         asked.sort(key=lambda q: len(q[1]))
         for at in range(0, len(asked), args.batch):
             rows = asked[at:at + args.batch]
-            ids, mask, labels = pad([(tokens, head) for _, tokens, head in rows])
-            hits = compiled(ids, mask, labels).split((labels != IGNORE).sum(1).tolist())
+            hits = compiled(*pad([(tokens, head) for _, tokens, head in rows])).split([len(tokens) - head for _, tokens, head in rows])
             for (name, _, _), hit in zip(rows, hits):
                 total = sums.setdefault(name, [0.0, 0])
                 total[0] += hit.float().mean().item()
