@@ -97,10 +97,10 @@ Json from_sentencepiece(const std::string& model, Json tokenizer_json) {
   std::vector<std::pair<std::string, float>> pieces;
   for_fields(model, [&](uint64_t field, std::string_view piece) {
     if (field != 1) return;
-    auto& [text, score] = pieces.emplace_back("", 0.0f);
+    auto& entry = pieces.emplace_back("", 0.0f);
     for_fields(piece, [&](uint64_t part, std::string_view content) {
-      if (part == 1) text = std::string(content);
-      if (part == 2) std::memcpy(&score, content.data(), 4);
+      if (part == 1) entry.first = std::string(content);
+      if (part == 2) std::memcpy(&entry.second, content.data(), 4);
     });
   });
 
