@@ -62,11 +62,10 @@ void zero_outside(std::span<const Span> spans, const Tensor& x) {
   }
 }
 
-// A span, one of its heads (of queries in long forward, else of keys and values), and in long forward the first row.
+// One piece of work: all or some rows of a span, and one head (of keys and values, or of queries, as the way says).
 struct Task {
   const Span* span;
-  int64_t head, first;
-  bool is_long;
+  int64_t head, first, count;
 };
 
 // The longest first, so that no thread is left with one at the end.
@@ -83,21 +82,22 @@ void attention_forward(const AttentionShape& shape, std::span<const Span> spans,
   const Attention a{shape, q, k, v, out, lse, {}, {}, {}, {}};
   check_forward(a, spans);
   zero_outside(spans, out);
+  const bool amx = amx_attends(a);
   std::vector<Task> tasks;
   for (const Span& s : spans) {
-    if (s.length >= kLong) {
-      for (int64_t first = 0; first < s.length; first += rows_of_long_block(s)) {
-        for (int64_t head = 0; head < shape.heads; ++head) tasks.push_back({&s, head, first, true});
+    const bool products = s.length >= kLong && !amx;
+    const int64_t rows = s.length < kLong ? kLong : amx ? kRowsOfAmxTask : rows_of_long_block(s);
+    for (int64_t first = 0; first < s.length; first += rows) {
+      for (int64_t head = 0; head < (products ? shape.heads : shape.kv_heads); ++head) {
+        tasks.push_back({&s, head, first, std::min(rows, s.length - first)});
       }
-    } else if (s.length > 0) {
-      for (int64_t head = 0; head < shape.kv_heads; ++head) tasks.push_back({&s, head, 0, false});
     }
   }
   run(tasks, [&](const Task& t) {
-    if (t.is_long) {
-      attend_long(a, *t.span, t.head, t.first, std::min(rows_of_long_block(*t.span), t.span->length - t.first));
-    } else {
+    if (t.span->length < kLong) {
       attend_short(a, *t.span, t.head);
+    } else {
+      (amx ? amx_attend : attend_long)(a, *t.span, t.head, t.first, t.count);
     }
   });
 }
@@ -111,9 +111,10 @@ void attention_backward(const AttentionShape& shape, std::span<const Span> spans
   std::vector<Task> tasks;
   for (const Span& s : spans) {
     if (s.length == 0) continue;
-    for (int64_t head = 0; head < shape.kv_heads; ++head) tasks.push_back({&s, head, 0, s.length >= kLong});
+    for (int64_t head = 0; head < shape.kv_heads; ++head) tasks.push_back({&s, head, 0, s.length});
   }
-  run(tasks, [&](const Task& t) { (t.is_long ? attend_long_backward : attend_short_backward)(a, *t.span, t.head); });
+  const auto long_span = amx_attends(a) ? amx_attend_backward : attend_long_backward;
+  run(tasks, [&](const Task& t) { (t.span->length < kLong ? attend_short_backward : long_span)(a, *t.span, t.head); });
 }
 
 }  // namespace lethe::tensor

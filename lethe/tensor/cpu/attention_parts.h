@@ -26,6 +26,14 @@ void attend_long(const Attention& a, const Span& span, int64_t head, int64_t fir
 // All query heads of one head of keys and values, for one span without prefix.
 void attend_long_backward(const Attention& a, const Span& span, int64_t kv_head);
 
+// The same on AMX, the softmax on tiles as they come from the unit: for bf16 and heads of whole tiles.
+bool amx_attends(const Attention& a);
+// Query rows [first, first + count) of the span (first: a multiple of 32), all query heads of one head of keys and
+// values.
+constexpr int64_t kRowsOfAmxTask = 512;
+void amx_attend(const Attention& a, const Span& span, int64_t kv_head, int64_t first, int64_t count);
+void amx_attend_backward(const Attention& a, const Span& span, int64_t kv_head);
+
 // ---- between the products of long spans. Matrices of scratch: rows are padded to whole vectors, which may be written.
 // p = exp(scale * (scores - largest)) over the first `visible` (+ 1 for each further row where causal) columns, 0
 // behind them; largest [rows] and sum [rows] of a row.
