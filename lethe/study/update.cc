@@ -64,8 +64,11 @@ class Update {
       adapter.base_model = config_.model.string();
       model::write_adapter(config_.out / "adapter", adapter, files_.config(), true);
     }
+    if (table) *table = answers_text(after_look);
     if (table && before_.detail)
-      *table = measure::evaluation_table({{"before", before_.detail->summary}, {"after", after_look.detail->summary}});
+      *table +=
+          measure::evaluation_table({{"before", before_.detail->summary}, {"after", after_look.detail->summary}}) +
+          "\n";
     const OrderedJson page = page_json(edit, after_look);
     folder_.write_json(run::kResultsFile, page);
     write_file(folder_.file(run::kReportFile), run::update_page(page, folder_.metrics()));
@@ -192,6 +195,18 @@ class Update {
         {"cases", std::move(cases)}};
   }
 
+  // A few facts with the model's own answers, for people at a terminal.
+  std::string answers_text(const Look& after) const {
+    constexpr size_t kShown = 5;
+    std::string text;
+    for (size_t i = 0; i < std::min(kShown, case_facts_.size()); ++i) {
+      const facts::Fact& fact = facts_[case_facts_[i]];
+      text += fmt::format("{}\n  before: {}\n  after:  {}   (to learn: {})\n", fact.prompt, before_.answers[i],
+                          after.answers[i], fact.new_answer);
+    }
+    return text + "\n";
+  }
+
   // What the command prints: the page's numbers without the page's details.
   static OrderedJson result(const OrderedJson& page) {
     OrderedJson json;
@@ -240,7 +255,7 @@ void UpdateConfig::add_to(Options& options) {
   options.add("no-eval", no_eval, "measure nothing before and after").flag();
   options.add("save-adapter", save_adapter, "also leave OUT/adapter, a PEFT adapter on MODEL (lora, f-lora)").flag();
   options.add("overwrite", overwrite, "replace what is in --out").flag().not_resolved();
-  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR");
+  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
   lora.add_to(options);
