@@ -1,8 +1,5 @@
 #include "lethe/model/model_files.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -14,6 +11,7 @@
 #include "lethe/model/gguf_dequant.h"
 #include "lethe/model/gguf_model.h"
 #include "lethe/model/gguf_tokenizer.h"
+#include "lethe/model/pages.h"
 #include "lethe/model/safetensors.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"
@@ -50,13 +48,6 @@ std::optional<DType> computable(const std::string& dtype) {
   return std::nullopt;
 }
 
-// Advice about the pages that hold these bytes.
-void advise(std::span<const std::byte> bytes, int advice) {
-  const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
-  ::madvise(reinterpret_cast<void*>(begin), reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size() - begin, advice);
-}
-
 void widen(DType dtype, std::span<const std::byte> from, int64_t count, float* out) {
   // Nothing makes a safetensors file align its tensors.
   if (reinterpret_cast<uintptr_t>(from.data()) % tensor::size_of(dtype) == 0) {
@@ -79,7 +70,10 @@ void read_gguf_rows(const StoredTensor& stored, std::span<const std::byte> bytes
   const GgufType& type = *gguf_type(stored.dtype);
   const bool vector = stored.shape.size() == 1;
   const auto read_blocks = [&](int64_t value, int64_t count, float* to) {
-    dequantise(type, bytes.data() + value / type.block * type.bytes, count / type.block, to);
+    const auto blocks = bytes.subspan(static_cast<size_t>(value / type.block * type.bytes),
+                                      static_cast<size_t>(count / type.block * type.bytes));
+    populate_pages(blocks);
+    dequantise(type, blocks.data(), count / type.block, to);
   };
   if (stored.transposed) {
     const int64_t cols = stored.cols(), stored_cols = stored.rows();
@@ -257,9 +251,7 @@ std::span<const std::byte> ModelFiles::bytes(const StoredTensor& tensor) const {
   return file_bytes(tensor.file).subspan(tensor.offset, tensor.bytes);
 }
 
-void ModelFiles::release(const StoredTensor& tensor) const {
-  if (tensor.bytes > 0) advise(bytes(tensor), MADV_DONTNEED);
-}
+void ModelFiles::release(const StoredTensor& tensor) const { release_pages(bytes(tensor)); }
 
 void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t rows, float* out) const {
   if (is_gguf()) return read_gguf_rows(stored, bytes(stored), first, rows, out);
@@ -270,6 +262,7 @@ void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t ro
   const int64_t count = rows * stored.cols();
   const auto source =
       bytes(stored).subspan(static_cast<size_t>(first * stored.cols()) * width, static_cast<size_t>(count) * width);
+  populate_pages(source);
   widen(*dtype, source, count, out);
 }
 

@@ -8,6 +8,7 @@
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/model/families.h"
+#include "lethe/model/pages.h"
 #include "lethe/model/safetensors.h"
 #include "lethe/model/staged_directory.h"
 #include "lethe/tensor/ops.h"
@@ -109,12 +110,15 @@ Plan plan_files(const ModelFiles& source, const WriteModelOptions& options) {
 void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_rows, StagedDirectory& staged,
                   int file) {
   const SafetensorsEntry& target = job.target;
-  if (!new_rows && target.dtype == job.source->dtype) {
+  const bool as_stored = !job.source->transposed && job.source->interleaved_heads == 0;
+  if (!new_rows && as_stored && target.dtype == job.source->dtype) {
     const auto bytes = source.bytes(*job.source);
     const size_t block = 1 << 20;
     tensor::parallel_tasks(static_cast<int64_t>((bytes.size() + block - 1) / block), [&](int64_t i) {
       const size_t begin = static_cast<size_t>(i) * block;
-      staged.write(file, target.begin + begin, bytes.subspan(begin, std::min(block, bytes.size() - begin)));
+      const auto part = bytes.subspan(begin, std::min(block, bytes.size() - begin));
+      populate_pages(part);
+      staged.write(file, target.begin + begin, part);
     });
     return;
   }

@@ -1,0 +1,236 @@
+#include "lethe/edit/delta.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
+#include "lethe/model/families.h"
+#include "lethe/model/pages.h"
+#include "lethe/model/safetensors.h"
+#include "lethe/model/staged_directory.h"
+#include "lethe/model/write_model.h"
+#include "lethe/tensor/ops.h"
+#include "lethe/tensor/parallel.h"
+
+namespace lethe::edit {
+namespace {
+
+using model::ModelFiles;
+using model::NewRows;
+using model::ParameterSpec;
+using model::SafetensorsEntry;
+using model::StoredTensor;
+using tensor::DType;
+using tensor::Tensor;
+
+// A DELTA, opened: its tensors by name.
+class DeltaFile {
+ public:
+  explicit DeltaFile(const fs::path& path) : map_(path) {
+    for (SafetensorsEntry& entry : model::read_safetensors_header(map_.bytes(), path.string()).entries) {
+      check(entry.dtype == "F32", "{}: the tensor \"{}\" has the dtype {}, a delta is F32", path.string(), entry.name,
+            entry.dtype);
+      check(entry.begin % 4 == 0, "{}: the tensor \"{}\" begins at byte {}, expected a multiple of 4", path.string(),
+            entry.name, entry.begin);
+      std::string name = entry.name;
+      entries_.emplace(std::move(name), std::move(entry));
+    }
+  }
+  const std::map<std::string, SafetensorsEntry>& entries() const { return entries_; }
+  const SafetensorsEntry* find(const std::string& name) const {
+    const auto it = entries_.find(name);
+    return it == entries_.end() ? nullptr : &it->second;
+  }
+  std::span<const std::byte> bytes(const SafetensorsEntry& entry) const {
+    return map_.bytes().subspan(entry.begin, entry.bytes);
+  }
+  // Values [first, first + count), mapped.
+  Tensor values(const SafetensorsEntry& entry, int64_t first, int64_t count) const {
+    const auto part = bytes(entry).subspan(static_cast<size_t>(first) * 4, static_cast<size_t>(count) * 4);
+    model::populate_pages(part);
+    return Tensor(reinterpret_cast<float*>(const_cast<std::byte*>(part.data())), 1, count);
+  }
+
+ private:
+  MappedFile map_;
+  std::map<std::string, SafetensorsEntry> entries_;
+};
+
+void check_same_parameters(const ModelFiles& base, const ModelFiles& tuned) {
+  const std::string a = base.path().string(), b = tuned.path().string();
+  check(base.config().model_type == tuned.config().model_type, "{} is a {} model, {} a {} model", a,
+        base.config().model_type, b, tuned.config().model_type);
+  check(base.config().tied_embeddings == tuned.config().tied_embeddings,
+        "{}: the head is {}, in {} it is not: their difference is no delta of one model", a,
+        base.config().tied_embeddings ? "tied" : "untied", b);
+  check(base.config().layers == tuned.config().layers, "{} has {} layers, {} has {}", a, base.config().layers, b,
+        tuned.config().layers);
+  for (const ParameterSpec& spec : model::parameter_specs(base.config())) {
+    const StoredTensor* other = tuned.find(spec.name);
+    check(other && other->shape == spec.shape, "the tensor \"{}\" has the shape {} in {}, but {} in {}", spec.name,
+          model::shape_text(spec.shape), a, other ? model::shape_text(other->shape) : "is missing", b);
+  }
+  for (const ParameterSpec& spec : model::parameter_specs(tuned.config()))
+    check(base.find(spec.name), "the tensor \"{}\" is no parameter of {}, but is one of {}", spec.name, a, b);
+}
+
+bool same_bytes(const ModelFiles& a, const StoredTensor& x, const ModelFiles& b, const StoredTensor& y) {
+  return x.dtype == y.dtype && x.bytes == y.bytes && std::memcmp(a.bytes(x).data(), b.bytes(y).data(), x.bytes) == 0;
+}
+
+NewRows add_delta(const ModelFiles& model, const StoredTensor& tensor, const DeltaFile& delta, double scale) {
+  const SafetensorsEntry* entry = delta.find(tensor.name);
+  if (!entry) return {};
+  return [&model, &tensor, &delta, entry, scale](int64_t first, int64_t rows, float* out) {
+    const int64_t cols = tensor.cols(), n = rows * cols;
+    model.read_rows(tensor, first, rows, out);
+    tensor::add_scaled(delta.values(*entry, first * cols, n), static_cast<float>(scale), Tensor(out, 1, n));
+  };
+}
+
+void apply_delta(const ModelFiles& model, const fs::path& path, double scale, const fs::path& out,
+                 const model::WriteModelOptions& options) {
+  const DeltaFile delta(path);
+  for (const auto& [name, entry] : delta.entries()) {
+    const StoredTensor* tensor = model.find(name);
+    check(tensor, "{}: the tensor \"{}\" is not in {}", path.string(), name, model.path().string());
+    check(tensor->shape == entry.shape, "{}: the tensor \"{}\" has the shape {}, but {} in {}", path.string(), name,
+          model::shape_text(entry.shape), model::shape_text(tensor->shape), model.path().string());
+  }
+  const SafetensorsEntry* last = nullptr;
+  model::write_model_rows(
+      model, out,
+      [&](const StoredTensor& tensor) {
+        if (last) model::release_pages(delta.bytes(*last));
+        last = delta.find(tensor.name);
+        return add_delta(model, tensor, delta, scale);
+      },
+      options);
+}
+
+void apply_adapter(const ModelFiles& model, const fs::path& path, double scale, const fs::path& out,
+                   model::WriteModelOptions options) {
+  const model::Adapter adapter = model::read_adapter(path, model.config());
+  const bool in_out = model::family_of(model.config().model_type, model.path().string()).in_out;
+  std::map<std::string, const model::LoraWeights*> by_name;
+  for (const model::LoraWeights& lora : adapter.weights) {
+    by_name[lora.module + ".weight"] = &lora;
+    if (lora.embedding && model.config().tied_embeddings) options.untie = true;
+  }
+  std::map<std::string, bool> is_in_out;  // heads lie [out, in] everywhere
+  for (const ParameterSpec& spec : model::parameter_specs(model.config()))
+    is_in_out[spec.name] = in_out && spec.role == ParameterSpec::Role::kLinearWeight;
+  const double factor = scale * adapter.scale();
+  model::write_model_rows(
+      model, out,
+      [&](const StoredTensor& tensor) -> NewRows {
+        const auto it = by_name.find(tensor.name);
+        if (it == by_name.end()) return {};
+        return [&, lora = it->second, transposed = is_in_out[tensor.name]](int64_t first, int64_t rows, float* to) {
+          model.read_rows(tensor, first, rows, to);
+          model::add_product_rows(*lora, factor, transposed, first, rows, to);
+        };
+      },
+      options);
+}
+
+// The last parts of a tensor's name: of "model.layers.3.self_attn.q_proj.weight" one is "q_proj".
+std::string last_parts(const std::string& name, int parts) {
+  const std::string module = name.ends_with(".weight") ? name.substr(0, name.size() - 7) : name;
+  if (module.ends_with(".bias")) ++parts;
+  size_t begin = module.size() + 1;
+  for (; parts > 0 && begin > 0; --parts) {
+    const size_t dot = begin < 2 ? std::string::npos : module.rfind('.', begin - 2);
+    begin = dot == std::string::npos ? 0 : dot + 1;
+  }
+  return module.substr(begin);
+}
+
+// The first part that is a number; -1: there is none.
+int layer_of(const std::string& name) {
+  for (size_t begin = 0; begin < name.size();) {
+    const size_t end = std::min(name.find('.', begin), name.size());
+    int layer;
+    const auto [at, error] = std::from_chars(name.data() + begin, name.data() + end, layer);
+    if (error == std::errc() && at == name.data() + end) return layer;
+    begin = end + 1;
+  }
+  return -1;
+}
+
+}  // namespace
+
+void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs::path& out, bool overwrite) {
+  check(overwrite || !fs::exists(out), "{} exists: nothing is overwritten", out.string());
+  const ModelFiles base = ModelFiles::open(base_path), tuned = ModelFiles::open(tuned_path);
+  check_same_parameters(base, tuned);
+  std::vector<SafetensorsEntry> entries;
+  for (const ParameterSpec& spec : model::parameter_specs(base.config()))
+    if (!same_bytes(base, *base.find(spec.name), tuned, *tuned.find(spec.name)))
+      entries.push_back({spec.name, "F32", spec.shape});
+  const std::string header = model::safetensors_header(entries, {{"format", "pt"}, {"kind", "lethe delta"}});
+
+  model::StagedDirectory staged(out.has_parent_path() ? out.parent_path() : ".");
+  const int file = staged.create(out.filename().string());
+  staged.write(file, 0, std::as_bytes(std::span(header)));
+  for (const SafetensorsEntry& entry : entries) {
+    if (interrupted()) throw Interrupted(fmt::format("interrupted: {} is not written", out.string()));
+    const StoredTensor &from = *base.find(entry.name), &to = *tuned.find(entry.name);
+    const int64_t cols = from.cols(), block = std::max<int64_t>(1, model::kBlock / cols);
+    tensor::parallel_tasks((from.rows() + block - 1) / block, [&](int64_t i) {
+      const int64_t first = i * block, rows = std::min(block, from.rows() - first), n = rows * cols;
+      const auto before = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(n));
+      const auto after = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(n));
+      base.read_rows(from, first, rows, before.get());
+      tuned.read_rows(to, first, rows, after.get());
+      tensor::add_scaled(Tensor(before.get(), 1, n), -1, Tensor(after.get(), 1, n));
+      staged.write(file, entry.begin + static_cast<uint64_t>(first * cols) * 4,
+                   std::as_bytes(std::span(after.get(), static_cast<size_t>(n))));
+    });
+    base.release(from);
+    tuned.release(to);
+  }
+  staged.commit();
+}
+
+void delta_apply(const fs::path& model_path, const fs::path& delta, double scale, const fs::path& out, bool overwrite) {
+  check(std::isfinite(scale), "the scale is {}, expected a number", scale);
+  check(fs::exists(delta), "{}: no such file or directory, expected a delta", delta.string());
+  const ModelFiles model = ModelFiles::open(model_path);
+  const model::WriteModelOptions options = {.dtype = "", .untie = false, .overwrite = overwrite};
+  if (model::is_adapter(delta)) return apply_adapter(model, delta, scale, out, options);
+  check(!fs::is_directory(delta), "{}: is a directory without adapter_config.json, expected a delta or a PEFT adapter",
+        delta.string());
+  apply_delta(model, delta, scale, out, options);
+}
+
+std::vector<MatrixNorm> delta_norms(const fs::path& path) {
+  const DeltaFile delta(path);
+  std::vector<MatrixNorm> norms;
+  for (const auto& [name, entry] : delta.entries()) {
+    const int64_t n = model::elements_of(entry.shape);
+    std::vector<double> squares(static_cast<size_t>((n + model::kBlock - 1) / model::kBlock));
+    tensor::parallel_tasks(static_cast<int64_t>(squares.size()), [&](int64_t i) {
+      const int64_t first = i * model::kBlock, count = std::min(model::kBlock, n - first);
+      squares[static_cast<size_t>(i)] = tensor::sum_of_squares(delta.values(entry, first, count).f32(), count);
+    });
+    double sum = 0;
+    for (const double part : squares) sum += part;
+    norms.push_back({name, layer_of(name), last_parts(name, 1), std::sqrt(sum)});
+    model::release_pages(delta.bytes(entry));
+  }
+  std::stable_sort(norms.begin(), norms.end(), [](const auto& a, const auto& b) { return a.layer < b.layer; });
+  // Two matrices of one name in a layer (GPT-2's c_proj) take a part more of theirs.
+  std::map<std::pair<int, std::string>, int> count;
+  for (const MatrixNorm& norm : norms) ++count[{norm.layer, norm.matrix}];
+  for (MatrixNorm& norm : norms)
+    if (count[{norm.layer, norm.matrix}] > 1) norm.matrix = last_parts(norm.name, 2);
+  return norms;
+}
+
+}  // namespace lethe::edit
