@@ -5,6 +5,7 @@
 #include "lethe/base/error.h"
 #include "lethe/tensor/cpu/amx_product.h"
 #include "lethe/tensor/cpu/onednn_product.h"
+#include "lethe/tensor/cpu/row_product.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"
 
@@ -80,6 +81,7 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptio
   const Sizes sizes = checked_sizes(a, b, c, options);
   if (sizes.m == 0 || sizes.n == 0) return;
   if (sizes.k == 0) return product_of_nothing(c, options);
+  if (sizes.m <= kMaxRowsOfRowProduct && !options.transpose_a) return row_product(a, b, c, options);
   const bool by_amx = a.dtype == DType::kBF16 ? has_amx()
                                               : 2 * sizes.m * sizes.n * sizes.k >= kFlopsWorthEmulation &&
                                                     std::min({sizes.m, sizes.n, sizes.k}) >= 32 && fp32_emulation();
