@@ -212,7 +212,9 @@ void delta_apply(const fs::path& model_path, const fs::path& delta, double scale
 std::vector<MatrixNorm> delta_norms(const fs::path& path) {
   const DeltaFile delta(path);
   std::vector<MatrixNorm> norms;
-  for (const auto& [name, entry] : delta.entries()) {
+  for (const auto& item : delta.entries()) {
+    const std::string& name = item.first;
+    const SafetensorsEntry& entry = item.second;
     const int64_t n = model::elements_of(entry.shape);
     std::vector<double> squares(static_cast<size_t>((n + model::kBlock - 1) / model::kBlock));
     tensor::parallel_tasks(static_cast<int64_t>(squares.size()), [&](int64_t i) {
