@@ -1,7 +1,10 @@
 // lethe COMMAND [ARGUMENTS] [OPTIONS]. What goes wrong is caught here, once, and becomes a message of a line or two on
 // stderr and the exit status: 1 the work failed, 2 the arguments are wrong, 130 interrupted.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -17,6 +20,7 @@ constexpr Verb kVerbs[] = {
     {"update", "forget the old facts, learn the new ones, prove what changed", update},
     {"evaluate", "reliability, generality, locality, portability of a model on a file of facts", evaluate},
     {"finetune", "supervised fine-tuning, all weights or LoRA", finetune},
+    {"delta", "arithmetic on weights: diff, apply, show", delta},
     {"generate", "complete a prompt, or talk", generate},
     {"perplexity", "the loss of a model on text, token by token if wanted", perplexity},
     {"tokenize", "text to token ids and back", tokenize},
@@ -44,22 +48,30 @@ void run(Arguments arguments) {
   find_verb(kVerbs, first, "lethe").run(arguments.subspan(1));
 }
 
-}  // namespace
-}  // namespace lethe::cli
+// What the system would answer with a sudden death becomes an error like others.
+void tame_system() {
+  std::signal(SIGPIPE, SIG_IGN);  // nobody reads stdout any more
+  std::signal(SIGXFSZ, SIG_IGN);  // a file grows past `ulimit -f`
+  // Where a standard stream is closed, the next file opened would get its number, and our output. Writing to this one
+  // fails.
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDONLY);
+}
 
-int main(int argc, char** argv) {
-  const auto failed = [](int status, const char* message) {
-    fmt::print(stderr, "lethe: {}\n", message);
+// Runs the program; its exit status.
+int run_main(Arguments arguments) {
+  const auto failed = [](int status, const std::string& message) {
+    std::fputs(("lethe: " + message + "\n").c_str(), stderr);  // that nobody reads it is no error
     return status;
   };
   try {
-    std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error like others, not a sudden death
-    lethe::catch_interrupts();
-    lethe::cli::run(std::vector<std::string>(argv + 1, argv + argc));
+    tame_system();
+    catch_interrupts();
+    run(arguments);
     return 0;
-  } catch (const lethe::Interrupted& error) {
+  } catch (const Interrupted& error) {
     return failed(130, error.what());
-  } catch (const lethe::UsageError& error) {
+  } catch (const UsageError& error) {
     return failed(2, error.what());
   } catch (const std::bad_alloc&) {
     return failed(1, "out of memory");
@@ -67,3 +79,8 @@ int main(int argc, char** argv) {
     return failed(1, error.what());
   }
 }
+
+}  // namespace
+}  // namespace lethe::cli
+
+int main(int argc, char** argv) { return lethe::cli::run_main(std::vector<std::string>(argv + 1, argv + argc)); }

@@ -21,6 +21,7 @@ struct Verb {
 };
 
 void convert(Arguments arguments);
+void delta(Arguments arguments);
 void evaluate(Arguments arguments);
 void finetune(Arguments arguments);
 void generate(Arguments arguments);

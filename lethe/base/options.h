@@ -23,8 +23,9 @@
 //
 // The struct must outlive the Options. Names are written with '-'; '_' is the same everywhere. Types: bool, int64_t,
 // double, std::string, fs::path, vectors of int64_t and std::string (in one argument, by comma), and std::optional of
-// these (unset without a value). A bool is a switch: --shuffle, --shuffle on, --shuffle=off. A default that depends on
-// other options is assigned to the field after parse() where was_set() says no: what is resolved reads the fields anew.
+// these (unset without a value; a path is unset when it is empty). A bool is a switch: --shuffle, --shuffle on,
+// --shuffle=off. A default that depends on other options is assigned to the field after parse() where was_set() says
+// no: what is resolved reads the fields anew.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -156,7 +157,7 @@ constexpr Option::Kind kind_of() {
 template <typename T>
 Json to_json(const T& value) {
   if constexpr (std::is_same_v<T, fs::path>) {
-    return value.string();
+    return value.empty() ? Json() : Json(value.string());
   } else {
     return value;
   }

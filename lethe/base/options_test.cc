@@ -11,7 +11,7 @@ using lethe::UsageError;
 using Arguments = std::vector<std::string>;
 
 struct Config {
-  lethe::fs::path model;
+  lethe::fs::path model, log;
   std::string text;
   double rate = 0.3;
   int64_t steps = 10;
@@ -24,6 +24,7 @@ struct Config {
   void add_to(Options& options) {
     options.add("model", model, "the model").positional().required();
     options.add("text", text, "a text").positional();
+    options.add("log", log, "a file");
     options.group("Training");
     options.add("rate", rate, "share of the movement").at_least(0).below(10);
     options.add("max-steps", steps, "steps").above(0);
@@ -170,6 +171,7 @@ TEST_CASE("the resolved configuration repeats the run") {
   CHECK(again.config.steps == 77);
   CHECK_FALSE(again.config.quiet);
   CHECK_FALSE(again.options.json().contains("num-train-epochs"));
+  CHECK_FALSE(again.options.json().contains("log"));
 }
 
 TEST_CASE("help shows usage, examples, groups and defaults") {

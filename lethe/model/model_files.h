@@ -75,6 +75,9 @@ class ModelFiles {
 // is asked for again.
 using NewValues = std::function<bool(const StoredTensor& tensor, float* out)>;
 
+// The dtype in which write_model() writes a tensor, unless told another: its own, or one for all of a GGUF file's.
+std::string written_dtype(const ModelFiles& source, const StoredTensor& tensor);
+
 struct WriteModelOptions {
   std::string dtype;       // "": the source's own (quantised GGUF tensors become BF16)
   bool untie = false;      // also write the head as a tensor of its own (asked for by its name; unchanged: the source's
@@ -82,10 +85,13 @@ struct WriteModelOptions {
   bool overwrite = false;  // replace the model files of an existing directory; otherwise they must not be there
 };
 
+// Removes the files of a model or an adapter from a directory, and nothing else; the configs first.
+void remove_model(const fs::path& directory);
+
 // Writes a Hugging Face directory beside the source's look: same tensors, dtypes and shards, tokenizer and other small
 // files carried over. Of a GGUF file: one model.safetensors, all tensors in the type of the matrices where they are all
 // F32, F16 or BF16, else in BF16. Streams tensor by tensor (memory: a few tensors), rounds fp32 values once, ends with
-// the renames, config.json last: a directory is never half a model.
+// the renames, config.json last: a directory is never half a model. `out` may not be the source.
 void write_model(const ModelFiles& source, const fs::path& out, const NewValues& values,
                  const WriteModelOptions& options = {});
 

@@ -20,7 +20,7 @@ std::string in_layer(const char* pattern, int64_t layer) {
 // fp32 values as a file of that type would hold them.
 void round_to_stored(const std::string& dtype, float* values, int64_t n) {
   if (dtype == "F32") return;
-  const DType type = dtype == "F16" ? DType::kF16 : DType::kBF16;  // quantised tensors are written as bf16
+  const DType type = dtype == "F16" ? DType::kF16 : DType::kBF16;
   std::vector<uint16_t> stored(static_cast<size_t>(n));
   tensor::convert(Tensor(values, 1, n), Tensor(stored.data(), type, 1, n));
   tensor::convert(Tensor(stored.data(), type, 1, n), Tensor(values, 1, n));
@@ -53,10 +53,8 @@ Transformer Transformer::load(const ModelFiles& files, DType precision, bool tra
     const StoredTensor* stored = files.find(slot.spec.name);
     check(stored != nullptr, "{}: the tensor {} is missing", files.path().string(), slot.spec.name);
     buffer.resize(static_cast<size_t>(slot.spec.size()));
-    if (!values || !values(*stored, buffer.data()))
-      files.read(*stored, buffer.data());
-    else if (as_written)
-      round_to_stored(stored->dtype, buffer.data(), slot.spec.size());
+    if (!values || !values(*stored, buffer.data())) files.read(*stored, buffer.data());
+    if (as_written) round_to_stored(written_dtype(files, *stored), buffer.data(), slot.spec.size());
     model.parameters_.set(slot, buffer.data());
   }
   return model;

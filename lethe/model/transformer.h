@@ -39,8 +39,8 @@ class Transformer {
  public:
   // train: keep fp32 masters and gradients of all parameters. Values are undefined until they are set.
   Transformer(const ModelConfig& config, DType precision, bool train);
-  // With the values of the files, or of `values` where it gives some. `as_written` rounds those through the stored type
-  // first, as write_model would.
+  // With the values of the files, or of `values` where it gives some. `as_written` rounds each to the type in which
+  // write_model would write it.
   static Transformer load(const ModelFiles& files, DType precision, bool train, const NewValues& values = {},
                           bool as_written = false);
   Transformer(Transformer&&) = default;

@@ -178,9 +178,11 @@ bool is_carried(const fs::path& path) {
          fs::file_size(path) <= (64 << 20);
 }
 
-// The files of a model that an earlier run left in `out`, by their names; never anything else.
+// The files of a model or an adapter that an earlier run left in `out`, by their names; never anything else.
 std::vector<fs::path> model_files_in(const fs::path& out) {
   static const std::set<std::string> names = {"config.json",
+                                              "adapter_config.json",
+                                              "adapter_model.safetensors",
                                               kIndexName,
                                               "tokenizer.json",
                                               "tokenizer_config.json",
@@ -199,9 +201,10 @@ std::vector<fs::path> model_files_in(const fs::path& out) {
     const bool shard = name.starts_with("model") && name.ends_with(".safetensors");
     if (entry.is_regular_file() && (shard || names.count(name))) found.push_back(entry.path());
   }
-  // config.json first: without it the directory is no model while the files change.
-  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
-    return std::pair(a.filename() != "config.json", a) < std::pair(b.filename() != "config.json", b);
+  std::sort(found.begin(), found.end());
+  // The configs first: without them the directory is no model while the files change.
+  std::stable_partition(found.begin(), found.end(), [](const fs::path& path) {
+    return path.filename() == "config.json" || path.filename() == "adapter_config.json";
   });
   return found;
 }
@@ -229,10 +232,17 @@ void add_small_files(const ModelFiles& source, const Plan& plan, StagedDirectory
 
 }  // namespace
 
+void remove_model(const fs::path& directory) {
+  for (const fs::path& path : model_files_in(directory)) fs::remove(path);
+}
+
 void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRowsOf& rows_of,
                       const WriteModelOptions& options) {
   check(options.dtype.empty() || options.dtype == "F32" || options.dtype == "F16" || options.dtype == "BF16",
         "writing {}: the dtype is \"{}\", expected F32, F16 or BF16", out.string(), options.dtype);
+  std::error_code none;
+  check(!fs::equivalent(out, source.path(), none), "--out {} is the model itself; give another directory",
+        out.string());
   const std::vector<fs::path> stale = model_files_in(out);
   check(stale.empty() || options.overwrite, "{} exists and holds a model ({}): nothing is overwritten", out.string(),
         stale.empty() ? "" : stale.front().filename().string());
@@ -251,6 +261,10 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
   add_small_files(source, plan, staged);
   staged.add("config.json", config_text(source, options));
   staged.commit(stale);
+}
+
+std::string written_dtype(const ModelFiles& source, const StoredTensor& tensor) {
+  return source.is_gguf() ? dtype_of_gguf(source) : tensor.dtype;
 }
 
 void write_model(const ModelFiles& source, const fs::path& out, const NewValues& values,

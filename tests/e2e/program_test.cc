@@ -22,7 +22,8 @@ TEST_CASE("--version and --help are results") {
   CHECK(run_lethe({"--version"}).out == "lethe 0.1.0\n");
   const Run overview = run_lethe({"--help"});
   CHECK(overview.status == 0);
-  for (const std::string command : {"update", "evaluate", "generate", "perplexity", "tokenize", "convert"}) {
+  for (const std::string command :
+       {"update", "evaluate", "finetune", "delta", "generate", "perplexity", "tokenize", "convert"}) {
     CAPTURE(command);
     CHECK(contains(overview.out, command));
     const Run help = run_lethe({command, "--help"});

@@ -1,6 +1,7 @@
 // The built program, run as a person runs it: arguments in; exit status, stdout and stderr out.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ struct Run {
 
 // `stdout_path`: where stdout goes instead, "/dev/full" say.
 Run run_lethe(const std::vector<std::string>& arguments, const std::string& stdout_path = "");
+
+// The same, but sends `signal` as soon as `when()` is true. A program that ends before that has its own status.
+Run run_lethe_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal);
 
 bool contains(const std::string& text, const std::string& part);
 
