@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""compare.py: Lethe and PyTorch in turn, A B A B ..., on the work of the table in RESULTS.md; medians and ratios.
+
+  bench/compare.py --venv DIR --smollm2 HF_DIR --gpt2 HF_DIR [--rows train,facts,...] [--repeat 3]
+
+Rows: train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, generate, delta. A training figure is tokens/s over the steps after
+the warm-up; `evaluate` and `facts` are seconds, Lethe's of the whole process where it has no figure of its own. The best PyTorch
+variant of a row counts (eager, torch.compile; logits of all positions or of the targets only). Standard library only."""
+import argparse, json, os, pathlib, random, shutil, statistics, subprocess, sys, tempfile, time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+p.add_argument("--venv", required=True)
+p.add_argument("--smollm2", required=True)
+p.add_argument("--gpt2")
+p.add_argument("--facts", default=str(ROOT / "recipes/data/counterfact-1000.jsonl"))
+p.add_argument("--build", default=str(ROOT / "build/release"))
+p.add_argument("--rows", default="train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,generate,delta")
+p.add_argument("--repeat", type=int, default=3)
+p.add_argument("--steps", type=int, default=4)
+p.add_argument("--threads", type=int, default=2)
+p.add_argument("--eager", action="store_true", help="leave torch.compile out (it takes minutes to warm up)")
+args = p.parse_args()
+work = pathlib.Path(tempfile.mkdtemp(prefix="lethe-bench-"))
+lethe = f"{args.build}/lethe"
+
+
+def say(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+def output(command):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def peer(script, *options):
+    line = output([f"{args.venv}/bin/python", HERE / "peer" / script, *options, "--threads", args.threads]).strip().splitlines()[-1]
+    say("  peer", script, *options, line)
+    return json.loads(line)
+
+
+def peak_memory(command):
+    """Runs the command; (seconds, megabytes of its largest resident set, stdout)."""
+    begin = time.monotonic()
+    with open(work / "stdout", "w+") as out:
+        process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - begin
+        out.seek(0)
+        if status:
+            sys.exit(f"{' '.join(map(str, command))}: status {status}")
+        return seconds, usage.ru_maxrss / 1024, out.read()
+
+
+def train_row(name, model, precision):
+    vocabulary = json.loads((pathlib.Path(model) / "config.json").read_text())["vocab_size"]
+    data = work / "ids.jsonl"
+    r = random.Random(0)
+    data.write_text("".join(json.dumps({"input_ids": [r.randrange(vocabulary) for _ in range(512)]}) + "\n" for _ in range(64)))
+    steps = args.steps + 2
+
+    def ours():
+        _, memory, _ = peak_memory([lethe, "finetune", model, data, "--method", "full", "--out", work / "tuned", "--overwrite", "--max-steps", steps,
+                                    "--per-device-train-batch-size", 4, "--learning-rate", "1e-4", "--lr-scheduler-type", "constant", "--max-grad-norm", 0,
+                                    "--logging-steps", 1, "--precision", precision, "--threads", args.threads, "--quiet", "--json"])
+        lines = [json.loads(x) for x in (work / "tuned/lethe/metrics.jsonl").read_text().splitlines()]
+        return statistics.median(x["tokens_per_second"] for x in lines[2:]), memory
+
+    def theirs(*options):
+        r = peer("train.py", "--model", model, "--data", data, "--steps", args.steps, "--precision", precision, *options)
+        return r["tokens_per_second"], r.get("peak_rss_mib", 0)
+
+    variants = {"eager": []} if args.eager else {"eager": [], "compiled": ["--compile"]}
+    return compare(name, ours, {k: (lambda o=o: theirs(*o)) for k, o in variants.items()}, "tokens/s", True)
+
+
+def compare(name, ours, variants, unit, more_is_better):
+    """Every variant once, then the best one and Lethe in turn."""
+    first = {k: f() for k, f in variants.items()}
+    best = (max if more_is_better else min)(first, key=lambda k: first[k][0])
+    a, b = [], [first[best]]
+    for i in range(args.repeat):
+        a.append(ours())
+        say("  lethe", name, a[-1])
+        if i:
+            b.append(variants[best]())
+    m, n = statistics.median(x[0] for x in a), statistics.median(x[0] for x in b)
+    row = {"row": name, "unit": unit, "lethe": m, "peer": n, "variant": best, "variants": {k: v[0] for k, v in first.items()},
+           "ratio": m / n if more_is_better else n / m, "lethe_mb": max(x[1] for x in a), "peer_mb": max(x[1] for x in b)}
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def facts_row():
+    def ours():
+        _, memory, text = peak_memory([lethe, "update", args.smollm2, args.facts, "--limit", 500, "--method", "ft", "--num-train-epochs", 3, "--no-eval",
+                                       "--out", work / "tuned", "--overwrite", "--threads", args.threads, "--json", "--quiet"])
+        return json.loads(text)["seconds"]["learn"], memory
+
+    def theirs(*options):
+        r = peer("facts.py", "train", "--model", args.smollm2, "--facts", easyedit(), *options)
+        return r["seconds"], r.get("peak_rss_mib", 0)
+
+    return compare("facts, 500 x 3 epochs", ours, {k: (lambda o=k: theirs("--logits", o)) for k in ("all", "targets")}, "s", False)
+
+
+def easyedit():
+    path = work / "facts.json"
+    path.write_text(json.dumps([json.loads(x) for x in pathlib.Path(args.facts).read_text().splitlines()][:500]))
+    return path
+
+
+def evaluate_row():
+    def ours():
+        seconds, memory, _ = peak_memory([lethe, "evaluate", args.smollm2, args.facts, "--limit", 500, "--threads", args.threads, "--json", "--quiet"])
+        return seconds, memory
+
+    def theirs(*options):
+        r = peer("facts.py", "evaluate", "--model", args.smollm2, "--facts", easyedit(), *options)
+        return r["seconds"], r.get("peak_rss_mib", 0)
+
+    return compare("evaluate, 500 facts (whole process)", ours,
+                   {"bf16 " + k: (lambda o=k: theirs("--precision", "bf16", "--logits", o)) for k in ("all", "targets")}, "s", False)
+
+
+def generate_row():
+    def once(tokens):
+        return peak_memory([lethe, "generate", args.smollm2, "--prompt", "The capital of France is", "--max-new-tokens", tokens, "--ignore-eos",
+                            "--threads", args.threads, "--json", "--quiet"])
+
+    def ours():
+        short, long = once(16), once(272)
+        return 256 / (long[0] - short[0]), long[1]
+
+    def theirs(*options):
+        return peer("generate.py", "--model", args.smollm2, "--precision", "bf16", *options)["tokens_per_second"], 0
+
+    variants = {"generate": [], "static cache": ["--cache", "static"]}
+    if not args.eager:
+        variants["static, compiled"] = ["--cache", "static", "--compile"]
+    return compare("generate, one prompt, bf16", ours, {k: (lambda o=o: theirs(*o)) for k, o in variants.items()}, "tokens/s", True)
+
+
+def delta_row():
+    """delta apply against cp of the same files, page cache warm."""
+    output([lethe, "update", args.smollm2, args.facts, "--limit", 16, "--method", "ft", "--num-train-epochs", 1, "--no-eval", "--out", work / "tuned",
+            "--overwrite", "--quiet"])
+    output([lethe, "delta", "diff", args.smollm2, work / "tuned", "--out", work / "delta.safetensors"])
+    source = pathlib.Path(args.smollm2) / "model.safetensors"
+
+    def ours():
+        shutil.rmtree(work / "applied", ignore_errors=True)
+        return peak_memory([lethe, "delta", "apply", args.smollm2, work / "delta.safetensors", "--scale", "-0.3", "--out", work / "applied", "--quiet"])[:2]
+
+    def copy():
+        (work / "copy").unlink(missing_ok=True)
+        return peak_memory(["sh", "-c", f"cp {source} {work}/copy && sync {work}/copy"])[:2]
+
+    return compare("delta apply, against cp and sync", ours, {"cp": copy}, "s", False)
+
+
+ROWS = {"train-gpt2": lambda: train_row("train GPT-2 124M, 4 x 512, bf16", args.gpt2, "bf16"),
+        "train-smollm2": lambda: train_row("train SmolLM2-135M, 4 x 512, bf16", args.smollm2, "bf16"),
+        "train-smollm2-fp32": lambda: train_row("train SmolLM2-135M, 4 x 512, fp32", args.smollm2, "fp32"),
+        "facts": facts_row, "evaluate": evaluate_row, "generate": generate_row, "delta": delta_row}
+rows = []
+for name in args.rows.split(","):
+    say("==", name)
+    rows.append(ROWS[name]())
+shutil.rmtree(work)
+print("\n| work | Lethe | PyTorch, best | which | ratio | peak memory, MB |\n|---|---:|---:|---|---:|---:|")
+for r in rows:
+    print(f"| {r['row']} | {r['lethe']:.4g} {r['unit']} | {r['peer']:.4g} | {r['variant']} | {r['ratio']:.2f} | {r['lethe_mb']:.0f} / {r['peer_mb']:.0f} |")
