@@ -7,22 +7,25 @@
 #   make install   into PREFIX (default /usr/local)
 PREFIX ?= /usr/local
 
-.PHONY: build setup demo test bench format install
+.PHONY: build program configure demo test bench format install
 
-build: setup
-	@[ -e build/release/build.ninja ] || cmake --preset release
+build: configure
 	@cmake --build --preset release
 
-setup:
-	@tools/setup.sh
+program: configure
+	@cmake --build --preset release --target lethe_program
 
-demo: build
+configure:
+	@tools/setup.sh
+	@[ -e build/release/build.ninja ] || cmake --preset release
+
+demo: program
 	@tools/demo.sh
 
 test: build
 	@ctest --preset release
 
-bench: build
+bench: program
 	@bench/run.sh
 
 format:
