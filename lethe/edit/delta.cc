@@ -51,7 +51,9 @@ class DeltaFile {
   }
   // Values [first, first + count), mapped.
   Tensor values(const SafetensorsEntry& entry, int64_t first, int64_t count) const {
-    const auto part = bytes(entry).subspan(static_cast<size_t>(first) * 4, static_cast<size_t>(count) * 4);
+    const size_t begin = static_cast<size_t>(first) * 4, size = static_cast<size_t>(count) * 4;
+    const auto part = bytes(entry).subspan(begin, size);
+    model::release_pages_behind(bytes(entry), begin, begin + size);
     model::populate_pages(part);
     return Tensor(reinterpret_cast<float*>(const_cast<std::byte*>(part.data())), 1, count);
   }

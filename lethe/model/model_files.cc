@@ -260,8 +260,9 @@ void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t ro
         stored.name, stored.dtype);
   const size_t width = tensor::size_of(*dtype);
   const int64_t count = rows * stored.cols();
-  const auto source =
-      bytes(stored).subspan(static_cast<size_t>(first * stored.cols()) * width, static_cast<size_t>(count) * width);
+  const size_t begin = static_cast<size_t>(first * stored.cols()) * width, size = static_cast<size_t>(count) * width;
+  const auto source = bytes(stored).subspan(begin, size);
+  release_pages_behind(bytes(stored), begin, begin + size);
   populate_pages(source);
   widen(*dtype, source, count, out);
 }

@@ -28,4 +28,10 @@ void populate_pages(std::span<const std::byte> bytes) {
 
 void release_pages(std::span<const std::byte> bytes) { advise(bytes, MADV_DONTNEED); }
 
+void release_pages_behind(std::span<const std::byte> bytes, size_t begin, size_t end) {
+  constexpr size_t kWindow = 32 << 20;
+  for (size_t at = (begin / kWindow + 1) * kWindow; at <= end; at += kWindow)
+    release_pages(bytes.subspan(at - kWindow, kWindow));
+}
+
 }  // namespace lethe::model

@@ -10,5 +10,8 @@ namespace lethe::model {
 void populate_pages(std::span<const std::byte> bytes);
 // Gives them back; they can be read again.
 void release_pages(std::span<const std::byte> bytes);
+// For whoever streams through `bytes` and comes to [begin, end): gives back, now and then, what lies well behind. Other
+// threads may still be there; they fault their pages in again.
+void release_pages_behind(std::span<const std::byte> bytes, size_t begin, size_t end);
 
 }  // namespace lethe::model

@@ -117,6 +117,7 @@ void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_r
     tensor::parallel_tasks(static_cast<int64_t>((bytes.size() + block - 1) / block), [&](int64_t i) {
       const size_t begin = static_cast<size_t>(i) * block;
       const auto part = bytes.subspan(begin, std::min(block, bytes.size() - begin));
+      release_pages_behind(bytes, begin, begin + part.size());
       populate_pages(part);
       staged.write(file, target.begin + begin, part);
     });

@@ -16,6 +16,6 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
 
 // Elements of a block that a thread works on at a time: its fp32 values and what is made of them stay in the
 // second-level cache.
-constexpr int64_t kBlock = 1 << 17;
+constexpr int64_t kBlock = 1 << 16;
 
 }  // namespace lethe::model
