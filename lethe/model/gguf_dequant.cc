@@ -5,8 +5,14 @@
 #include "lethe/base/error.h"
 #include "lethe/tensor/ops.h"
 
-// The loops below are written for the compiler to vectorise. A multiplication and an addition must stay apart: fused
-// they would round once instead of twice (the build says -ffp-contract=off where the processor could).
+// The loops below are written for the compiler to vectorise. A multiplication and an addition must stay apart: fused,
+// as processors with the instruction would have it, they round once instead of twice.
+#ifdef __clang__
+#pragma clang fp contract(off)
+#else
+#pragma GCC optimize("fp-contract=off")
+#endif
+
 namespace lethe::model {
 namespace {
 
