@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -57,6 +58,14 @@ std::string command_line(std::string_view command, Arguments arguments) {
     line += plain ? " " + argument : " '" + quoted + "'";
   }
   return line;
+}
+
+std::string resume_command(std::string_view command, Arguments arguments) {
+  std::vector<std::string> again(arguments.begin(), arguments.end());
+  const auto options_end = std::find(again.begin(), again.end(), "--");
+  const auto is_resume = [](const std::string& argument) { return argument.starts_with("--resume"); };
+  if (std::none_of(again.begin(), options_end, is_resume)) again.insert(options_end, "--resume");
+  return command_line(command, again);
 }
 
 const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::string_view program) {

@@ -42,6 +42,18 @@ struct Common {
 
 // "lethe update MODEL 'my facts.json'": what a shell would read the same.
 std::string command_line(std::string_view command, Arguments arguments);
+// The same with --resume.
+std::string resume_command(std::string_view command, Arguments arguments);
+
+// Calls work(), a run that can be resumed: where it was interrupted, the message ends with the command that goes on.
+template <typename Work>
+auto resumable(std::string_view command, Arguments arguments, const Work& work) {
+  try {
+    return work();
+  } catch (const Interrupted& error) {
+    throw Interrupted(fmt::format("{}\ngo on with: {}", error.what(), resume_command(command, arguments)));
+  }
+}
 
 std::string json_text(const OrderedJson& json);  // on one line; bytes that are no UTF-8 as U+FFFD
 // The result, to stdout; that nobody can read it is an Error.
