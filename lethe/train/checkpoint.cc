@@ -29,15 +29,15 @@ std::vector<Part> parts_of(model::Parameters& parameters, Optimizer& optimizer) 
   return parts;
 }
 
-int64_t number(const std::map<std::string, std::string>& metadata, const char* key, const std::string& where) {
+template <typename T>
+void read_number(const std::map<std::string, std::string>& metadata, const char* key, const std::string& where,
+                 T& value) {
   auto it = metadata.find(key);
   check(it != metadata.end(), "{}: no checkpoint of Lethe: \"{}\" is missing", where, key);
-  int64_t value = -1;
   const std::string& text = it->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   check(error == std::errc() && end == text.data() + text.size() && value >= 0,
-        "{}: \"{}\" is \"{}\", expected a count", where, key, text);
-  return value;
+        "{}: \"{}\" is \"{}\", expected a number from 0", where, key, text);
 }
 
 }  // namespace
@@ -51,7 +51,8 @@ void write_checkpoint(const fs::path& path, const CheckpointState& state, model:
   file.write(model::safetensors_header(entries, {{"stage", state.stage},
                                                  {"step", std::to_string(state.step)},
                                                  {"wrong_targets", std::to_string(state.wrong_targets)},
-                                                 {"metrics_lines", std::to_string(state.metrics_lines)}}));
+                                                 {"metrics_lines", std::to_string(state.metrics_lines)},
+                                                 {"loss", fmt::format("{}", state.loss)}}));
   for (const Part& part : parts) file.write(part.data, static_cast<size_t>(part.size) * 4);
   file.commit();
 }
@@ -61,9 +62,10 @@ std::optional<CheckpointState> read_checkpoint_state(const fs::path& path) {
   const MappedFile file(path);
   const auto header = model::read_safetensors_header(file.bytes(), path.string());
   CheckpointState state;
-  state.step = number(header.metadata, "step", path.string());
-  state.wrong_targets = number(header.metadata, "wrong_targets", path.string());
-  state.metrics_lines = number(header.metadata, "metrics_lines", path.string());
+  read_number(header.metadata, "step", path.string(), state.step);
+  read_number(header.metadata, "wrong_targets", path.string(), state.wrong_targets);
+  read_number(header.metadata, "metrics_lines", path.string(), state.metrics_lines);
+  read_number(header.metadata, "loss", path.string(), state.loss);
   auto stage = header.metadata.find("stage");
   check(stage != header.metadata.end(), "{}: no checkpoint of Lethe: \"stage\" is missing", path.string());
   state.stage = stage->second;

@@ -21,6 +21,7 @@ struct CheckpointState {
   int64_t step = 0;           // optimiser steps done in this stage
   int64_t wrong_targets = 0;  // of the epoch so far: targets that were not the argmax
   int64_t metrics_lines = 0;  // in metrics.jsonl
+  double loss = 0;            // of the last step
 };
 
 void write_checkpoint(const fs::path& path, const CheckpointState& state, model::Parameters& parameters,

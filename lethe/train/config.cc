@@ -5,17 +5,18 @@ namespace lethe::train {
 void TrainingConfig::add_to(Options& options) {
   options.group("Training");
   options.add("learning-rate", learning_rate, "the peak learning rate").above(0);
-  options.add("num-train-epochs", num_train_epochs, "passes over the examples").above(0);
+  options.add("num-train-epochs", num_train_epochs, "passes over the examples").above(0).at_most(1e9);
   options.add("max-steps", max_steps, "optimiser steps, whatever the epochs").at_least(1);
-  options.add("per-device-train-batch-size", per_device_train_batch_size, "examples a forward pass").at_least(1);
+  options.add("per-device-train-batch-size", per_device_train_batch_size, "examples a forward pass")
+      .at_least(1)
+      .at_most(1 << 30);
   options.add("gradient-accumulation-steps", gradient_accumulation_steps, "forward passes an optimiser step")
-      .at_least(1);
+      .at_least(1)
+      .at_most(1 << 30);
   options.add("lr-scheduler-type", lr_scheduler_type, "how the learning rate goes after warm-up")
       .one_of({"constant", "linear", "cosine"});
   options.add("warmup-steps", warmup_steps, "steps over which the learning rate rises from 0").at_least(0);
-  options.add("warmup-ratio", warmup_ratio, "the same as a share of all steps; --warmup-steps wins")
-      .at_least(0)
-      .at_most(1);
+  options.add("warmup-ratio", warmup_ratio, "the same as a share of all steps").at_least(0).at_most(1);
   options.add("optim", optim, "the optimiser").one_of({"adamw", "sgd"});
   options.add("weight-decay", weight_decay, "decoupled decay of matrices; norms and biases have none").at_least(0);
   options.add("adam-beta1", adam_beta1, "AdamW's first moment").at_least(0).below(1);
@@ -30,9 +31,16 @@ void TrainingConfig::add_to(Options& options) {
   options.add("logging-steps", logging_steps, "log every N steps").at_least(1);
 }
 
+void TrainingConfig::resolve(Options& options) const {
+  if (max_steps) options.no_effect("num-train-epochs", "--max-steps ends the training");
+  if (warmup_steps > 0) options.no_effect("warmup-ratio", "--warmup-steps says how long the warm-up is");
+  if (optim == "sgd")
+    for (const char* name : {"adam-beta1", "adam-beta2", "adam-epsilon"}) options.no_effect(name, "sgd has none");
+}
+
 void LoraOptions::add_to(Options& options) {
   options.group("LoRA");
-  options.add("lora-rank", lora_rank, "rank of the update").at_least(1);
+  options.add("lora-rank", lora_rank, "rank of the update").at_least(1).at_most(1 << 16);
   options.add("lora-alpha", lora_alpha, "the update is scaled by alpha / rank").above(0);
   options.add("lora-dropout", lora_dropout, "dropout of the update's input").at_least(0).below(1);
   options.add("lora-target", lora_target, "modules, by name: q_proj,v_proj, or all-linear");

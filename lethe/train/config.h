@@ -31,6 +31,8 @@ struct TrainingConfig {
   int64_t logging_steps = 1;
 
   void add_to(Options& options);
+  // Refuses options that others rob of their effect.
+  void resolve(Options& options) const;
 };
 
 struct LoraOptions {

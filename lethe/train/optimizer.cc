@@ -20,12 +20,15 @@ Optimizer::Optimizer(model::Parameters& parameters, const TrainingConfig& config
   make(vectors_, parameters.vectors().size);
 }
 
-double Optimizer::gradient_norm() const {
+double Optimizer::norm_of(float* (model::Parameters::Run::*part)() const) const {
   double sum = 0;
   for (model::Parameters::Run* run : {&parameters_.matrices(), &parameters_.vectors()})
-    sum += tensor::sum_of_squares(run->gradients(), run->size);
+    sum += tensor::sum_of_squares((run->*part)(), run->size);
   return std::sqrt(sum);
 }
+
+double Optimizer::gradient_norm() const { return norm_of(&model::Parameters::Run::gradients); }
+double Optimizer::weight_norm() const { return norm_of(&model::Parameters::Run::values); }
 
 void Optimizer::step_run(model::Parameters::Run& run, Moments& moments, double weight_decay, int64_t step, double rate,
                          float scale) {

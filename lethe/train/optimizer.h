@@ -14,6 +14,7 @@ class Optimizer {
 
   // The L2 norm of the whole gradient (tied weights are one parameter).
   double gradient_norm() const;
+  double weight_norm() const;  // the same of the weights
   // One step with the gradients as they are, scaled by min(1, max_grad_norm / (norm + 1e-6)) where clipping is on, as
   // torch.nn.utils.clip_grad_norm_ does. `step` counts from 1.
   void step(int64_t step, double learning_rate, double norm);
@@ -27,6 +28,7 @@ class Optimizer {
   Moments& vectors() { return vectors_; }
 
  private:
+  double norm_of(float* (model::Parameters::Run::*part)() const) const;
   void step_run(model::Parameters::Run& run, Moments& moments, double weight_decay, int64_t step, double rate,
                 float scale);
 

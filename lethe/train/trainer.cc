@@ -17,6 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr double kSaveSeconds = 600;
+constexpr double kEndSaveSeconds = 60;  // so much work is saved when a stage ends: what follows may be interrupted too
+
+constexpr double kMostWeightNorm = 1e19;  // the squares of such weights are beyond fp32: no loss comes of them
 
 double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
@@ -48,6 +51,12 @@ StepOutcome accumulate_gradients(model::Transformer& model, const std::vector<co
   }
   outcome.loss /= static_cast<double>(targets);
   return outcome;
+}
+
+[[noreturn]] void fail_diverged(const std::string& what, double rate, const Session& session) {
+  const bool kept = session.folder && fs::exists(session.folder->file(kCheckpointFile));
+  fail("{} (learning rate {:g}): training diverged; a lower learning rate or --max-grad-norm may help{}", what, rate,
+       kept ? ". The last good checkpoint is kept in " + session.folder->path().string() : "");
 }
 
 }  // namespace
@@ -82,24 +91,27 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
 
   Optimizer optimizer(model.trained(), config);
   model.set_gradient_checkpointing(config.gradient_checkpointing);
-  CheckpointState state{stage.name, 0, 0, 0};
+  CheckpointState state{stage.name, 0, 0, 0, 0};
   if (session.resumes(stage.name)) {
     state = *session.resume;
     read_checkpoint(session.folder->file(kCheckpointFile), model.trained(), optimizer);
     session.resume.reset();
   }
+  const Clock::time_point begin = Clock::now();
+  Clock::time_point saved = begin;
   const auto save = [&] {
     state.metrics_lines = session.folder->metrics_logged();
     write_checkpoint(session.folder->file(kCheckpointFile), state, model.trained(), optimizer);
+    saved = Clock::now();
   };
+  const auto learned = [&] { return state.step > 0 && state.step % steps_per_epoch == 0 && state.wrong_targets == 0; };
 
   StageResult result;
-  const Clock::time_point begin = Clock::now();
-  Clock::time_point saved = begin;
+  bool due = false;  // a checkpoint of the state as it is; written once a step from it has a finite loss
   run::Progress progress(stage.name, total, "steps", state.step);
   std::vector<int32_t> order;
   int64_t ordered_epoch = -1;
-  while (state.step < total) {
+  while (state.step < total && !(until_learned && learned())) {
     const Clock::time_point step_begin = Clock::now();
     const int64_t epoch = state.step / steps_per_epoch, in_epoch = state.step % steps_per_epoch;
     if (epoch != ordered_epoch) {
@@ -108,7 +120,6 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
       if (config.shuffle) Random(session.seed, "shuffle/" + stage.name, static_cast<uint64_t>(epoch)).shuffle(order);
       ordered_epoch = epoch;
     }
-    if (in_epoch == 0) state.wrong_targets = 0;
     std::vector<const text::Example*> chosen;
     for (int64_t i = in_epoch * per_step; i < std::min(count, (in_epoch + 1) * per_step); ++i)
       chosen.push_back(&examples[static_cast<size_t>(order[static_cast<size_t>(i)])]);
@@ -120,42 +131,38 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
     const bool logs = session.folder && (step % config.logging_steps == 0 || step == total);
     const double norm = config.max_grad_norm > 0 || logs ? optimizer.gradient_norm() : 0;
     if (!std::isfinite(outcome.loss) || !std::isfinite(norm))
-      fail(
-          "{}: the loss is {} and the gradient's norm {} at step {} of {} (learning rate {:g}): training diverged; a "
-          "lower learning rate or "
-          "--max-grad-norm may help{}",
-          stage.name, outcome.loss, norm, step, total, rate,
-          session.folder && fs::exists(session.folder->file(kCheckpointFile))
-              ? ". The last good checkpoint is kept in the run folder"
-              : "");
+      fail_diverged(fmt::format("{}: the loss is {} and the gradient's norm {} at step {} of {}", stage.name,
+                                outcome.loss, norm, step, total),
+                    rate, session);
+    if (due) save();
     optimizer.step(step, rate, norm);
+    if (in_epoch == 0) state.wrong_targets = 0;
     state.step = step;
     state.wrong_targets += outcome.wrong;
-
+    state.loss = outcome.loss;
     result.tokens += outcome.tokens;
-    result.loss = outcome.loss;
-    ++result.steps;
     if (logs)
       session.folder->append({step, stage.name, outcome.loss, rate, norm, outcome.tokens,
                               static_cast<double>(outcome.tokens) / std::max(since(step_begin), 1e-9)});
     progress.update(step, fmt::format("loss {:.4f}", outcome.loss));
 
-    result.learned = in_epoch + 1 == steps_per_epoch && state.wrong_targets == 0;
-    if (until_learned && result.learned) break;
     if (!session.folder) continue;
-    const bool due = config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds;
+    due = config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds;
     if (interrupted()) {
       save();
       throw Interrupted(fmt::format("interrupted after step {} of {}, the state is saved", step, stage.name));
     }
-    if (due) {
-      save();
-      saved = Clock::now();
-    }
   }
+  const double size = optimizer.weight_norm();
+  if (!(size < kMostWeightNorm))
+    fail_diverged(fmt::format("{}: the weights' norm is {:g} after step {} of {}", stage.name, size, state.step, total),
+                  stage.learning_rate, session);
+  if (due || (session.folder && since(saved) > kEndSaveSeconds)) save();
   progress.finish();
-  result.epochs = static_cast<double>(state.step) / static_cast<double>(steps_per_epoch);
   result.steps = state.step;
+  result.epochs = static_cast<double>(state.step) / static_cast<double>(steps_per_epoch);
+  result.loss = state.loss;
+  result.learned = learned();
   result.seconds = since(begin);
   return result;
 }

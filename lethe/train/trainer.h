@@ -29,8 +29,9 @@ struct Session {
 struct Stage {
   std::string name;
   double learning_rate = 5e-5;
-  std::optional<double> epochs = {};  // unset: until every target of an epoch was the argmax when it was trained on, ...
-  int64_t most_epochs = 20;      // ... or so many epochs
+  std::optional<double> epochs =
+      {};                    // unset: until every target of an epoch was the argmax when it was trained on, ...
+  int64_t most_epochs = 20;  // ... or so many epochs
 };
 
 struct StageResult {
