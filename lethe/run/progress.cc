@@ -35,22 +35,25 @@ std::string_view fit_terminal(std::string_view line) {
   return line.substr(0, end);
 }
 
+// That nobody reads stderr any more is no reason to stop.
+void put(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
 void put_line(std::string_view line) {
   std::lock_guard lock(stderr_mutex);
-  fmt::print(stderr, "{}{}\n", line_is_open ? "\r\x1b[K" : "", line);
+  put(fmt::format("{}{}\n", line_is_open ? "\r\x1b[K" : "", line));
   line_is_open = false;
 }
 
 void redraw_line(std::string_view line) {
   std::lock_guard lock(stderr_mutex);
-  fmt::print(stderr, "\r\x1b[K{}", fit_terminal(line));
+  put(fmt::format("\r\x1b[K{}", fit_terminal(line)));
   std::fflush(stderr);
   line_is_open = true;
 }
 
 void end_open_line() {
   std::lock_guard lock(stderr_mutex);
-  if (line_is_open) fmt::print(stderr, "\n");
+  if (line_is_open) put("\n");
   line_is_open = false;
 }
 
