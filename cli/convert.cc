@@ -3,6 +3,7 @@
 
 #include "cli/program.h"
 #include "lethe/study/any_model.h"
+#include "lethe/study/prepare.h"
 
 namespace lethe::cli {
 
@@ -29,6 +30,7 @@ void convert(Arguments arguments) {
   if (!common.start(options, arguments)) return;
 
   const study::AnyModel source = study::AnyModel::open(model, base_model);
+  study::check_apart(out, model);
   // The adapter of an embedding does not move a head that is tied to it: the two part.
   bool untie = false;
   if (source.adapter() && source.files().config().tied_embeddings) {

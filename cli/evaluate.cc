@@ -51,6 +51,8 @@ void evaluate(Arguments arguments) {
   options.add("rows", rows, "write one JSON line a fact").placeholder("FILE.jsonl");
   if (!common.start(options, arguments)) return;
 
+  std::optional<AtomicFile> rows_file;  // opened first: a path that cannot be written is no surprise at the end
+  if (!rows.empty()) rows_file.emplace(rows);
   const study::AnyModel any = study::AnyModel::open(model, base_model);
   const text::Template format{text::parse_template(template_name), any.files().config().model_type};
   const std::vector<facts::Fact> facts = facts::read_facts(file);
@@ -60,10 +62,9 @@ void evaluate(Arguments arguments) {
   const measure::EvaluationDetail detail =
       measure::evaluate(transformer, any.tokenizer(), format, facts, before.empty() ? nullptr : &answers);
 
-  if (!rows.empty()) {
-    std::string lines;
-    for (const OrderedJson& row : detail.rows) lines += json_text(row) + "\n";
-    write_file(rows, lines);
+  if (rows_file) {
+    for (const OrderedJson& row : detail.rows) rows_file->write(json_text(row) + "\n");
+    rows_file->commit();
   }
   if (common.json) return print_json(detail.summary.json());
   print(measure::evaluation_table({{model.filename().string(), detail.summary}}));

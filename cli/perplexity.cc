@@ -42,8 +42,12 @@ void perplexity(Arguments arguments) {
   const model::ModelConfig& config = any.files().config();
   std::optional<text::Tokenizer> tokenizer;
   if (any.has_tokenizer()) tokenizer = any.tokenizer();
-  text::DatasetOptions reading{
-      {text::parse_template(template_name), config.model_type}, max_seq_length, config.vocab_size};
+  text::DatasetOptions reading{{text::parse_template(template_name), config.model_type},
+                               max_seq_length,
+                               config.vocab_size,
+                               config.max_positions};
+  check(max_seq_length <= config.max_positions, "--max-seq-length {} is more than the model's {} positions",
+        max_seq_length, config.max_positions);
   if (file.extension() == ".txt" && max_seq_length == 0) reading.max_seq_length = config.max_positions;
   const text::Dataset data = text::read_examples(file, tokenizer ? &*tokenizer : nullptr, reading);
   model::Transformer transformer = any.load(common.dtype());

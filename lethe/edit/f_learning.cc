@@ -104,18 +104,19 @@ const Method& method_named(const std::string& name) {
   fail_usage("unknown method {}", name);
 }
 
+void check_lora(const ModelFiles& files, const model::LoraConfig& config) {
+  for (const auto& module : model::lora_modules(files.config(), config.targets))
+    check(!files.config().tied_embeddings || module.role != model::ParameterSpec::Role::kEmbedding,
+          "LoRA target {}: this model's output layer shares that matrix, and an adapter on it cannot be merged without "
+          "changing both; choose other targets",
+          module.name);
+}
+
 Edit f_learning(const ModelFiles& files, DType precision, const std::vector<text::Example>& old_facts,
                 const std::vector<text::Example>& new_facts, const FLearningConfig& config, train::Session& session,
                 const AfterForgetting& after_forgetting) {
   const Method& method = method_named(config.method);
-  if (method.has_lora() && files.config().tied_embeddings)
-    for (const auto& module : model::lora_modules(files.config(), config.lora.targets))
-      if (module.role == model::ParameterSpec::Role::kEmbedding)
-        fail(
-            "LoRA target {}: this model's output layer shares that matrix, and an adapter on it cannot be merged "
-            "without changing both; "
-            "choose other targets",
-            module.name);
+  if (method.has_lora()) check_lora(files, config.lora);
   const bool learning_resumed = session.resumes(config.learn.name);
   Edit edit;
   std::shared_ptr<Transformer> model;

@@ -52,6 +52,9 @@ struct Edit {
   train::StageResult forget, learn;
 };
 
+// Throws where these LoRA targets do not fit the model: no such module, or one that another layer shares.
+void check_lora(const model::ModelFiles& files, const model::LoraConfig& config);
+
 // Called with the model that has forgotten, before it learns. Not called when the run resumes past it.
 using AfterForgetting = std::function<void(model::Transformer&, const std::vector<MatrixNorm>&)>;
 

@@ -44,6 +44,7 @@ struct Question {
 
 struct Fact {
   int64_t index = 0;    // of the record in its file, from 0
+  std::string where;    // "facts.jsonl, index 3 (line 4)": begins error messages
   std::string subject;  // empty: not given
   std::string prompt, new_answer;
   std::string old_answer;  // empty: not given

@@ -216,6 +216,7 @@ Fact to_fact(const Record& record) {
   if (format == formats().end()) fail_unknown(record);
   Fact fact = format->read(record.fields, record.where);
   fact.index = record.index;
+  fact.where = record.where;
   if (fact.subject.empty()) fact.subject = optional(record.fields, "subject", record.where);
   add_questions(fact.portability, record.fields, "portability", record.where);
   return fact;
@@ -230,6 +231,7 @@ Fact to_fact(const Record& old_record, const Record& new_record) {
   }
   Fact fact;
   fact.index = new_record.index;
+  fact.where = new_record.where;
   fact.prompt = required(new_record.fields, "instruction", new_record.where);
   if (const std::string input = optional(new_record.fields, "input", new_record.where); !input.empty())
     fact.prompt += "\n" + input;

@@ -9,22 +9,6 @@
 namespace lethe::measure {
 namespace {
 
-// All prompts and answers of all facts in one list, scored together; each question remembers where its scores lie.
-class Questions {
- public:
-  Questions(const text::Tokenizer& tokenizer, const text::Template& format) : tokenizer_(tokenizer), format_(format) {}
-
-  size_t add(const std::string& prompt, const std::string& answer) {
-    examples.push_back(text::encode_pair(tokenizer_, format_, prompt, answer));
-    return examples.size() - 1;
-  }
-  std::vector<text::Example> examples;
-
- private:
-  const text::Tokenizer& tokenizer_;
-  const text::Template& format_;
-};
-
 constexpr size_t kNone = static_cast<size_t>(-1);
 
 struct Pair {  // a prompt's new and old answer
@@ -34,6 +18,32 @@ struct FactQuestions {
   Pair edit;
   std::vector<Pair> rephrasings;
   std::vector<size_t> locality, portability;
+};
+
+// All prompts and answers of all facts in one list, scored together; each question remembers where its scores lie.
+struct Questions {
+  std::vector<text::Example> examples;
+  std::vector<FactQuestions> asked;  // of each fact
+
+  Questions(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,
+            const std::vector<facts::Fact>& facts) {
+    for (const facts::Fact& fact : facts) {
+      const auto add = [&](const std::string& prompt, const std::string& answer) {
+        examples.push_back(encode_question(tokenizer, format, positions, fact.where, prompt, answer));
+        return examples.size() - 1;
+      };
+      const auto both = [&](const std::string& prompt) {
+        Pair pair{add(prompt, fact.new_answer), kNone};
+        if (!fact.old_answer.empty()) pair.old = add(prompt, fact.old_answer);
+        return pair;
+      };
+      FactQuestions q{both(fact.prompt), {}, {}, {}};
+      for (const std::string& prompt : fact.rephrasings) q.rephrasings.push_back(both(prompt));
+      for (const facts::Question& l : fact.locality) q.locality.push_back(add(l.prompt, l.answer));
+      for (const facts::Question& p : fact.portability) q.portability.push_back(add(p.prompt, p.answer));
+      asked.push_back(std::move(q));
+    }
+  }
 };
 
 // The mean of a fact's questions of one kind, then of the facts.
@@ -107,22 +117,26 @@ OrderedJson Evaluation::json() const {
            {{"reliability", measure_json(old_reliability, true)}, {"generality", measure_json(old_generality, true)}}}};
 }
 
+text::Example encode_question(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,
+                              const std::string& where, const std::string& prompt, const std::string& answer) {
+  try {
+    text::Example example = text::encode_pair(tokenizer, format, prompt, answer);
+    check(example.size() <= positions, "\"{}\" and its answer take {} tokens, the model has {} positions",
+          prompt.size() > 60 ? prompt.substr(0, 57) + "..." : prompt, example.size(), positions);
+    return example;
+  } catch (const Error& error) {
+    fail("{}: {}", where, error.what());
+  }
+}
+
+void check_questions(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,
+                     const std::vector<facts::Fact>& facts) {
+  Questions(tokenizer, format, positions, facts);
+}
+
 EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& tokenizer, const text::Template& format,
                           const std::vector<facts::Fact>& facts, const LocalityAnswers* before) {
-  Questions questions(tokenizer, format);
-  std::vector<FactQuestions> asked;
-  for (const facts::Fact& fact : facts) {
-    const auto both = [&](const std::string& prompt) {
-      Pair pair{questions.add(prompt, fact.new_answer), kNone};
-      if (!fact.old_answer.empty()) pair.old = questions.add(prompt, fact.old_answer);
-      return pair;
-    };
-    FactQuestions q{both(fact.prompt), {}, {}, {}};
-    for (const std::string& prompt : fact.rephrasings) q.rephrasings.push_back(both(prompt));
-    for (const facts::Question& l : fact.locality) q.locality.push_back(questions.add(l.prompt, l.answer));
-    for (const facts::Question& p : fact.portability) q.portability.push_back(questions.add(p.prompt, p.answer));
-    asked.push_back(std::move(q));
-  }
+  const Questions questions(tokenizer, format, model.config().max_positions, facts);
   const std::vector<AnswerScore> scores = score_answers(model, questions.examples, "evaluate");
 
   EvaluationDetail detail;
@@ -139,7 +153,7 @@ EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& toke
     old.compare(p_old, p_new);
   };
   for (size_t f = 0; f < facts.size(); ++f) {
-    const FactQuestions& q = asked[f];
+    const FactQuestions& q = questions.asked[f];
     take(q.edit, reliability, old_reliability);
     for (const Pair& pair : q.rephrasings) take(pair, generality, old_generality);
     std::vector<std::vector<int32_t>> answers;

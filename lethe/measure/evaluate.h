@@ -43,6 +43,14 @@ struct EvaluationDetail {
 EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& tokenizer, const text::Template& format,
                           const std::vector<facts::Fact>& facts, const LocalityAnswers* before = nullptr);
 
+// A prompt with its answer, as a model of so many positions reads it. Errors begin with `where`: no token of the answer
+// is a target; it is too long.
+text::Example encode_question(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,
+                              const std::string& where, const std::string& prompt, const std::string& answer);
+// Throws what evaluate() would throw at these facts.
+void check_questions(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,
+                     const std::vector<facts::Fact>& facts);
+
 // As a table for people: one column an evaluation.
 std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation>>& columns);
 

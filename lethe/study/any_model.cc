@@ -54,8 +54,8 @@ model::NewValues AnyModel::merged_values() const {
 text::Tokenizer AnyModel::tokenizer() const {
   if (!adapter_ || !fs::exists(path_ / "tokenizer.json")) return tokenizer_of(files_);
   text::Tokenizer tokenizer = text::Tokenizer::load(path_);
-  check(tokenizer.size() <= files_.config().vocab_size, "{}: the tokenizer knows ids up to {}, the model only {}",
-        path_.string(), tokenizer.size() - 1, files_.config().vocab_size);
+  check(tokenizer.size() <= files_.config().vocab_size, "{}: the tokenizer knows ids up to {}, the model only up to {}",
+        path_.string(), tokenizer.size() - 1, files_.config().vocab_size - 1);
   return tokenizer;
 }
 

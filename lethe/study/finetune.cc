@@ -64,7 +64,7 @@ void FinetuneConfig::add_to(Options& options) {
   options.add("limit", limit, "only the first N examples; 0: all").at_least(0);
   options.group("Output");
   options.add("overwrite", overwrite, "replace what is in --out").flag().not_resolved();
-  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR");
+  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
   lora.add_to(options);
@@ -75,8 +75,7 @@ void FinetuneConfig::resolve(Options& options) {
     train::LoraOptions::no_effect(options, "full trains no LoRA");
     options.no_effect("merge", "full writes the whole model");
   }
-  if (training.num_train_epochs && training.max_steps)
-    options.no_effect("num-train-epochs", "--max-steps ends the training");
+  training.resolve(options);
   if (!options.was_set("learning-rate")) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
   if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
   if (run_dir.empty()) run_dir = out / "lethe";
@@ -87,6 +86,8 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   std::optional<text::Tokenizer> tokenizer;
   if (!files.tokenizer_json().is_null()) tokenizer = tokenizer_of(files);
   const text::Dataset data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
+  const bool full = config.method == "full";
+  if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
   run::RunFolder folder(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
                         config.resume);
   if (config.resume && fs::exists(folder.file(run::kResultsFile)) && is_written(config.out)) {
@@ -95,7 +96,6 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   }
   train::Session session = train::Session::open(folder, config.resume, run.config_toml, run.seed);
 
-  const bool full = config.method == "full";
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
   if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
   train::Stage stage{kStage, config.training.learning_rate, config.training.num_train_epochs, 20};

@@ -17,26 +17,35 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
   text::Tokenizer tokenizer =
       text::Tokenizer::from_json(json, files.path().string() + ": tokenizer.json", files.tokenizer_config());
   check(tokenizer.size() <= files.config().vocab_size,
-        "{}: the tokenizer knows ids up to {}, the model only {} (vocab_size)", files.path().string(),
-        tokenizer.size() - 1, files.config().vocab_size);
+        "{}: the tokenizer knows ids up to {}, the model only up to {} (vocab_size - 1)", files.path().string(),
+        tokenizer.size() - 1, files.config().vocab_size - 1);
   return tokenizer;
+}
+
+void check_apart(const fs::path& out, const fs::path& model) {
+  std::error_code none;
+  check(!fs::equivalent(out, model, none), "--out {} is the model itself; give another directory", out.string());
 }
 
 bool is_written(const fs::path& out) { return fs::exists(out / "config.json") || model::is_adapter(out); }
 
 fs::path prepare_output(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
                         bool resume) {
-  std::error_code ignored;
-  check(!fs::exists(out) || !fs::equivalent(out, model, ignored),
-        "--out {} is the model itself; give another directory", out.string());
+  check_apart(out, model);
   if (fs::exists(out)) {
     check(fs::is_directory(out), "--out {} is a file, a directory is expected", out.string());
     check(overwrite || resume || fs::is_empty(out), "--out {} exists; --overwrite replaces what is in it{}",
           out.string(), is_written(out) ? "" : ", --resume goes on with an interrupted run");
   }
   if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
-  if (overwrite && !resume) fs::remove(out / "config.json");  // from here on it holds no model
-  fs::create_directories(run_dir);
+  std::error_code error;
+  fs::create_directories(out, error);
+  if (!error) fs::create_directories(run_dir, error);
+  check(!error, "cannot make the directory {}: {}", (fs::exists(out) ? run_dir : out).string(), error.message());
+  if (overwrite && !resume) {  // from here on it holds no model
+    model::remove_model(out);
+    if (model::is_adapter(out / "adapter")) model::remove_model(out / "adapter");
+  }
   return run_dir;
 }
 

@@ -12,6 +12,9 @@ model::ModelFiles open_whole_model(const fs::path& model);
 // Its tokenizer, checked: one that knows more ids than the model has is an error.
 text::Tokenizer tokenizer_of(const model::ModelFiles& files);
 
+// Checks that `out` is not the model that is read.
+void check_apart(const fs::path& out, const fs::path& model);
+
 // True where `out` holds a model or an adapter.
 bool is_written(const fs::path& out);
 

@@ -34,7 +34,7 @@ class Update {
         files_(open_whole_model(config.model)),
         tokenizer_(tokenizer_of(files_)),
         format_{text::parse_template(config.template_name), files_.config().model_type},
-        facts_(facts::read_facts(config.facts)),
+        facts_(usable_facts()),
         folder_(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
                 config.resume) {
     const size_t count = std::min(kCases, facts_.size());
@@ -77,6 +77,21 @@ class Update {
   }
 
  private:
+  // The facts, found usable before anything is written.
+  std::vector<facts::Fact> usable_facts() const {
+    std::vector<facts::Fact> facts = facts::read_facts(config_.facts);
+    for (const facts::Fact& fact : facts) {
+      check(!fact.old_answer.empty() || !method_.forgets() || config_.old == "from-model",
+            "{}: no old answer to forget; give it one, take the model's own with --old from-model, or use --method ft",
+            fact.where);
+      encode(fact, fact.new_answer);
+      if (!fact.old_answer.empty()) encode(fact, fact.old_answer);
+    }
+    if (!config_.no_eval) measure::check_questions(tokenizer_, format_, files_.config().max_positions, facts);
+    if (method_.has_lora()) edit::check_lora(files_, config_.lora.config());
+    return facts;
+  }
+
   struct Look {  // at one model: what was measured, and its own answers to the page's facts
     std::optional<EvaluationDetail> detail;
     std::vector<std::string> answers;
@@ -93,39 +108,31 @@ class Update {
     return look;
   }
 
-  // --old: where the file gives no old answer, the model's own, or an error if one is needed.
+  // --old from-model: where the file gives no old answer, the model's own.
   void complete_old_answers(Transformer& model) {
+    if (config_.old != "from-model") return;
     std::vector<size_t> missing;
     for (size_t i = 0; i < facts_.size(); ++i)
       if (facts_[i].old_answer.empty()) missing.push_back(i);
-    if (missing.empty()) return;
-    if (config_.old != "from-model") {
-      if (method_.forgets())
-        fail(
-            "{}: record {} has no old answer to forget; give it one, take the model's own with --old from-model, or "
-            "use --method ft",
-            config_.facts.path.string(), facts_[missing[0]].index);
-      return;
-    }
     std::vector<std::string> prompts;
     for (size_t i : missing) prompts.push_back(facts_[i].prompt);
     const auto answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
     for (size_t i = 0; i < missing.size(); ++i) facts_[missing[i]].old_answer = answers[i];
   }
 
+  text::Example encode(const facts::Fact& fact, const std::string& answer) const {
+    text::Example example =
+        measure::encode_question(tokenizer_, format_, files_.config().max_positions, fact.where, fact.prompt, answer);
+    const int64_t most = config_.training.max_seq_length;
+    check(most == 0 || example.size() <= most, "{}: {} tokens, --max-seq-length allows {}", fact.where, example.size(),
+          most);
+    return example;
+  }
+
   std::vector<text::Example> examples(const std::string facts::Fact::*answer) const {
     std::vector<text::Example> result;
-    for (const facts::Fact& fact : facts_) {
-      if ((fact.*answer).empty()) continue;  // the model had nothing to say: nothing to forget
-      text::Example example = text::encode_pair(tokenizer_, format_, fact.prompt, fact.*answer);
-      const int64_t limit = config_.training.max_seq_length > 0
-                                ? std::min(config_.training.max_seq_length, files_.config().max_positions)
-                                : files_.config().max_positions;
-      check(example.size() <= limit, "{}: record {} has {} tokens, {} are the most{}", config_.facts.path.string(),
-            fact.index, example.size(), limit,
-            limit == files_.config().max_positions ? " the model can read" : " that --max-seq-length allows");
-      result.push_back(std::move(example));
-    }
+    for (const facts::Fact& fact : facts_)
+      if (!(fact.*answer).empty()) result.push_back(encode(fact, fact.*answer));  // else nothing to forget
     return result;
   }
 
@@ -247,7 +254,7 @@ void UpdateConfig::add_to(Options& options) {
   for (const edit::Method& m : edit::methods()) names.push_back(m.name);
   options.add("method", method, "how to update").one_of(names);
   options.add("rate", rate, "rate of forgetting: how much of the old facts' movement is subtracted").at_least(0);
-  options.add("forget-epochs", forget_epochs, "passes over the old facts; 3 unless told").above(0);
+  options.add("forget-epochs", forget_epochs, "passes over the old facts; 3 unless told").above(0).at_most(1e9);
   options
       .add("forget-learning-rate", forget_learning_rate, "learning rate while forgetting; --learning-rate unless told")
       .above(0);
@@ -269,8 +276,8 @@ void UpdateConfig::resolve(Options& options) {
       options.no_effect(name, fmt::format("{} forgets nothing", method));
   if (!m.has_lora()) train::LoraOptions::no_effect(options, fmt::format("{} uses no LoRA", method));
   if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method));
-  if (training.num_train_epochs && training.max_steps)
-    options.no_effect("num-train-epochs", "--max-steps ends the training");
+  training.resolve(options);
+  if (m.forgets() && training.max_steps) options.no_effect("forget-epochs", "--max-steps ends each stage");
   if (facts.path.empty() == (facts.old_file.empty() && facts.new_file.empty()))
     fail_usage("update takes FACTS, or --old-file and --new-file");
   // Chosen by measurement on SmolLM2-135M (docs/defaults.md).

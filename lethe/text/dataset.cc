@@ -61,6 +61,9 @@ class Reader {
             "{}: all {} targets lie behind the first {} tokens (the maximal sequence length)", where, targets,
             options_.max_seq_length);
     }
+    check(options_.positions == 0 || example.size() <= options_.positions,
+          "{}: {} tokens, the model has {} positions; --max-seq-length cuts", where, example.size(),
+          options_.positions);
     dataset_.examples.push_back(std::move(example));
   }
 

@@ -28,6 +28,7 @@ struct DatasetOptions {
   Template format = {};
   int64_t max_seq_length = 0;  // 0: no limit
   int64_t vocab_size = 0;      // of the model, for input_ids; 0: not known
+  int64_t positions = 0;       // of the model: a longer record, after the cut, is an error; 0: not known
 };
 
 struct Dataset {
