@@ -29,6 +29,10 @@ class TokenPrinter {
     print(std::string_view(text).substr(printed_));
     printed_ = text.size();
   }
+  // What was held back because its last character never became complete.
+  void finish() {
+    if (tokenizer_) print(std::string_view(tokenizer_->decode(ids_, true)).substr(printed_));
+  }
 
  private:
   const text::Tokenizer* tokenizer_;
@@ -49,6 +53,7 @@ void chat(model::Transformer& transformer, const text::Tokenizer& tokenizer, con
     const std::vector<int32_t> prompt = text::encode_prompt(tokenizer, format, messages);
     TokenPrinter printer(&tokenizer);
     const auto answer = model::generate(transformer, {{prompt}}, options, [&](size_t, int32_t id) { printer(id); });
+    printer.finish();
     messages.push_back({"assistant", tokenizer.decode(answer[0], true)});
     print("\n");
   }

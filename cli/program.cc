@@ -29,6 +29,9 @@ bool Common::start(Options& options, Arguments arguments) {
   check(device != "cuda", "--device cuda: this build has no CUDA; use --device cpu, or auto");
   run::set_quiet(quiet);
   tensor::set_num_threads(static_cast<int>(threads));
+  // Resolved: what repeats the run elsewhere.
+  threads = tensor::num_threads();
+  precision = dtype() == tensor::DType::kBF16 ? "bf16" : "fp32";
   return true;
 }
 

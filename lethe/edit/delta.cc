@@ -1,7 +1,6 @@
 #include "lethe/edit/delta.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -9,6 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
+#include "lethe/model/adapter.h"
 #include "lethe/model/families.h"
 #include "lethe/model/pages.h"
 #include "lethe/model/safetensors.h"
@@ -141,30 +141,6 @@ void apply_adapter(const ModelFiles& model, const fs::path& path, double scale, 
       options);
 }
 
-// The last parts of a tensor's name: of "model.layers.3.self_attn.q_proj.weight" one is "q_proj".
-std::string last_parts(const std::string& name, int parts) {
-  const std::string module = name.ends_with(".weight") ? name.substr(0, name.size() - 7) : name;
-  if (module.ends_with(".bias")) ++parts;
-  size_t begin = module.size() + 1;
-  for (; parts > 0 && begin > 0; --parts) {
-    const size_t dot = begin < 2 ? std::string::npos : module.rfind('.', begin - 2);
-    begin = dot == std::string::npos ? 0 : dot + 1;
-  }
-  return module.substr(begin);
-}
-
-// The first part that is a number; -1: there is none.
-int layer_of(const std::string& name) {
-  for (size_t begin = 0; begin < name.size();) {
-    const size_t end = std::min(name.find('.', begin), name.size());
-    int layer;
-    const auto [at, error] = std::from_chars(name.data() + begin, name.data() + end, layer);
-    if (error == std::errc() && at == name.data() + end) return layer;
-    begin = end + 1;
-  }
-  return -1;
-}
-
 }  // namespace
 
 void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs::path& out, bool overwrite) {
@@ -213,7 +189,7 @@ void delta_apply(const fs::path& model_path, const fs::path& delta, double scale
 
 std::vector<MatrixNorm> delta_norms(const fs::path& path) {
   const DeltaFile delta(path);
-  std::vector<MatrixNorm> norms;
+  std::vector<NamedNorm> named;
   for (const auto& item : delta.entries()) {
     const std::string& name = item.first;
     const SafetensorsEntry& entry = item.second;
@@ -225,15 +201,11 @@ std::vector<MatrixNorm> delta_norms(const fs::path& path) {
     });
     double sum = 0;
     for (const double part : squares) sum += part;
-    norms.push_back({name, layer_of(name), last_parts(name, 1), std::sqrt(sum)});
+    named.push_back({name, std::sqrt(sum)});
     model::release_pages(delta.bytes(entry));
   }
+  std::vector<MatrixNorm> norms = matrix_norms(named);
   std::stable_sort(norms.begin(), norms.end(), [](const auto& a, const auto& b) { return a.layer < b.layer; });
-  // Two matrices of one name in a layer (GPT-2's c_proj) take a part more of theirs.
-  std::map<std::pair<int, std::string>, int> count;
-  for (const MatrixNorm& norm : norms) ++count[{norm.layer, norm.matrix}];
-  for (MatrixNorm& norm : norms)
-    if (count[{norm.layer, norm.matrix}] > 1) norm.matrix = last_parts(norm.name, 2);
   return norms;
 }
 

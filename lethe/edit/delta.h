@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "lethe/base/file.h"
-#include "lethe/edit/f_learning.h"
+#include "lethe/edit/norms.h"
 
 namespace lethe::edit {
 

@@ -8,6 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
+#include "lethe/model/adapter.h"
 #include "lethe/model/families.h"
 #include "lethe/model/safetensors.h"
 #include "lethe/model/write_model.h"

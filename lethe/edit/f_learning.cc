@@ -23,17 +23,10 @@ constexpr const char* kForgetAdapter = "forget-adapter";
 
 Tensor row(float* values, int64_t n) { return Tensor(values, 1, n); }
 
-MatrixNorm norm_of(const model::ParameterSpec& spec, double squares) {
-  std::string module = spec.name.substr(0, spec.name.rfind('.'));
-  if (spec.name.ends_with(".bias")) module += ".bias";
-  const size_t dot = module.rfind('.', module.ends_with(".bias") ? module.size() - 6 : std::string::npos);
-  return {spec.name, spec.layer, module.substr(dot == std::string::npos ? 0 : dot + 1), std::sqrt(squares)};
-}
-
 // theta' = theta - rate * (trained - theta) in the model's masters; theta is read again from its files, tensor by
 // tensor.
 std::vector<MatrixNorm> subtract(Transformer& model, const ModelFiles& files, double rate) {
-  std::vector<MatrixNorm> norms;
+  std::vector<NamedNorm> norms;
   std::vector<float> theta;
   model::Parameters& parameters = model.parameters();
   for (const auto& slot : parameters.slots()) {
@@ -42,24 +35,24 @@ std::vector<MatrixNorm> subtract(Transformer& model, const ModelFiles& files, do
     files.read(*files.find(slot.spec.name), theta.data());
     float* delta = parameters.master(slot);
     tensor::add_scaled(row(theta.data(), n), -1, row(delta, n));
-    norms.push_back(norm_of(slot.spec, rate * rate * tensor::sum_of_squares(delta, n)));
+    norms.push_back({slot.spec.name, std::sqrt(tensor::sum_of_squares(delta, n))});
     tensor::add_scaled(row(delta, n), static_cast<float>(-rate), row(theta.data(), n));
     parameters.set(slot, theta.data());
   }
-  return norms;
+  return matrix_norms(norms);
 }
 
-std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& adapter, double rate) {
+std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& adapter) {
   const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
-  std::vector<MatrixNorm> norms;
+  std::vector<NamedNorm> norms;
   for (const auto& spec : model::parameter_specs(files.config()))
     for (const LoraWeights& lora : adapter.weights) {
       if (lora.module + ".weight" != spec.name) continue;
       std::vector<float> product(static_cast<size_t>(spec.size()));
-      model::add_product(lora, rate * adapter.scale(), in_out, product.data());
-      norms.push_back(norm_of(spec, tensor::sum_of_squares(product.data(), spec.size())));
+      model::add_product(lora, adapter.scale(), in_out, product.data());
+      norms.push_back({spec.name, std::sqrt(tensor::sum_of_squares(product.data(), spec.size()))});
     }
-  return norms;
+  return matrix_norms(norms);
 }
 
 // Both updates as one adapter of twice the rank: A = [A1; A2], B = [factor * B1, B2], alpha doubled so that the scale
@@ -139,7 +132,7 @@ Edit f_learning(const ModelFiles& files, DType precision, const std::vector<text
       edit.forget = train::train(tuned, old_facts, config.training, config.forget, session);
       forgotten = tuned.lora()->adapter();
       if (session.folder) model::write_adapter(kept, *forgotten, files.config(), true);
-      edit.delta = adapter_norms(files, *forgotten, config.rate);
+      edit.delta = adapter_norms(files, *forgotten);
     }
   }
 

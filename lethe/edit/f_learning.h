@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lethe/edit/norms.h"
 #include "lethe/model/model_files.h"
 #include "lethe/text/example.h"
 #include "lethe/train/trainer.h"
@@ -34,14 +35,6 @@ struct FLearningConfig {
   train::Stage forget{.name = "forget"}, learn{.name = "learn"};
   train::TrainingConfig training;
   model::LoraConfig lora;
-};
-
-// ||theta' - theta|| of one tensor: the paper's figures 4 and 5.
-struct MatrixNorm {
-  std::string name;
-  int layer = -1;
-  std::string matrix;  // "q_proj"
-  double norm = 0;
 };
 
 struct Edit {

@@ -15,14 +15,16 @@ NewValues values_of(std::shared_ptr<model::Transformer> model) {
 
 NewValues with_adapters(const model::ModelFiles& files, std::vector<ScaledAdapter> adapters) {
   const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
-  return [&files, in_out, adapters = std::move(adapters)](const StoredTensor& tensor, float* out) {
+  const std::string head =
+      model::family_of(files.config().model_type, files.path().string()).head + std::string(".weight");
+  return [&files, in_out, head, adapters = std::move(adapters)](const StoredTensor& tensor, float* out) {
     bool changed = false;
     for (const auto& [adapter, factor] : adapters)
       for (const model::LoraWeights& lora : adapter.weights) {
         if (lora.module + ".weight" != tensor.name) continue;
         if (!changed) files.read(tensor, out);
         changed = true;
-        model::add_product(lora, factor * adapter.scale(), in_out, out);
+        model::add_product(lora, factor * adapter.scale(), in_out && tensor.name != head, out);
       }
     return changed;
   };

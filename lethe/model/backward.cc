@@ -107,7 +107,7 @@ double Transformer::forward_backward(const Batch& batch, float gradient_scale, b
   if (lora_ && !embedding_lora_.a)
     while (first < config_.layers && !trains(layers_[static_cast<size_t>(first)])) ++first;
   for (int64_t i = config_.layers - 1; i >= first; --i) {
-    if (checkpointing_) layer_forward(i, context);
+    if (checkpointing_ && i + 1 < config_.layers) layer_forward(i, context);  // the last one's are still there
     layer_backward(i, context, dx_TD, i > first || !lora_ || embedding_lora_.a);
   }
   embed_backward(context, dx_TD);

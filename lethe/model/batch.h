@@ -11,7 +11,7 @@ struct Batch {
   std::vector<int32_t> ids;          // T
   std::vector<int32_t> positions;    // T, from 0 in each example
   std::vector<tensor::Span> spans;   // the examples; answers that share a prompt are spans with a prefix
-  std::vector<int32_t> target_rows;  // N rows, ascending, whose output predicts ...
+  std::vector<int32_t> target_rows;  // N rows (for training each at most once) whose output predicts ...
   std::vector<int32_t> target_ids;   // ... these ids
 
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }

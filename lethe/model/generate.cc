@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 
 namespace lethe::model {
 namespace {
@@ -26,31 +27,51 @@ struct Sequence {
 int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, Random& random) {
   if (options.temperature == 0)
     return static_cast<int32_t>(std::max_element(logits_V.begin(), logits_V.end()) - logits_V.begin());
-  std::vector<int32_t> order(logits_V.size());
+  const double best = *std::max_element(logits_V.begin(), logits_V.end());
+  const auto weight = [&](size_t id) { return std::exp((logits_V[id] - best) / options.temperature); };
+  const size_t V = logits_V.size();
+  if ((options.top_k <= 0 || static_cast<size_t>(options.top_k) >= V) && options.top_p >= 1) {  // nothing is cut off
+    std::vector<double> p(V);
+    double sum = 0;
+    for (size_t i = 0; i < V; ++i) sum += p[i] = weight(i);
+    double u = random.uniform() * sum;
+    for (size_t i = 0; i < V; ++i)
+      if ((u -= p[i]) < 0) return static_cast<int32_t>(i);
+    return static_cast<int32_t>(V - 1);
+  }
+  // The most probable ones in order, as many as are asked for: with top-p, a head that grows until it reaches the
+  // share.
+  std::vector<int32_t> order(V);
   std::iota(order.begin(), order.end(), 0);
   const auto greater = [&](int32_t a, int32_t b) {
     const float x = logits_V[static_cast<size_t>(a)], y = logits_V[static_cast<size_t>(b)];
     return x > y || (x == y && a < b);
   };
-  size_t kept = order.size();
-  if (options.top_k > 0) kept = std::min(kept, static_cast<size_t>(options.top_k));
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), greater);
-  std::vector<double> p(kept);
-  const double best = logits_V[static_cast<size_t>(order[0])];
-  double sum = 0;
-  for (size_t i = 0; i < kept; ++i)
-    sum += p[i] = std::exp((logits_V[static_cast<size_t>(order[i])] - best) / options.temperature);
-  if (options.top_p < 1) {
-    double reached = 0;
-    size_t i = 0;
-    while (i < kept && reached < options.top_p * sum) reached += p[i++];
-    kept = std::max<size_t>(i, 1);
-    sum = reached;
+  const size_t limit = options.top_k > 0 ? std::min(V, static_cast<size_t>(options.top_k)) : V;
+  size_t sorted = 0;
+  const auto sort_to = [&](size_t end) {
+    std::partial_sort(order.begin() + static_cast<std::ptrdiff_t>(sorted),
+                      order.begin() + static_cast<std::ptrdiff_t>(end), order.end(), greater);
+    sorted = end;
+  };
+  double total = 0;  // of the tokens that --top-p takes its share of
+  if (options.top_k > 0) {
+    sort_to(limit);
+    for (size_t i = 0; i < limit; ++i) total += weight(static_cast<size_t>(order[i]));
+  } else {
+    for (size_t i = 0; i < V; ++i) total += weight(i);
   }
-  double u = random.uniform() * sum;
-  for (size_t i = 0; i < kept; ++i)
+  std::vector<double> p;
+  double reached = 0;
+  while (p.size() < limit && (p.empty() || reached < options.top_p * total)) {
+    if (p.size() == sorted) sort_to(std::min(limit, 2 * sorted + 64));
+    p.push_back(weight(static_cast<size_t>(order[p.size()])));
+    reached += p.back();
+  }
+  double u = random.uniform() * reached;
+  for (size_t i = 0; i < p.size(); ++i)
     if ((u -= p[i]) < 0) return order[i];
-  return order[kept - 1];
+  return order[p.size() - 1];
 }
 
 std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const std::vector<int32_t>> prompts,
@@ -100,6 +121,7 @@ std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const s
       extend(fresh, ids);
       for (Sequence& s : fresh) going.push_back(std::move(s));
     }
+    if (interrupted()) throw Interrupted("interrupted while generating");
     if (going.empty()) continue;
     ids.clear();
     for (const Sequence& s : going) ids.push_back({results[s.index].back()});

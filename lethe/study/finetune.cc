@@ -91,6 +91,7 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   run::RunFolder folder(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
                         config.resume);
   if (config.resume && fs::exists(folder.file(run::kResultsFile)) && is_written(config.out)) {
+    train::Session::check_settings(folder, run.config_toml);
     run::message("{} is complete: nothing is left to resume", config.out.string());
     return folder.json(run::kResultsFile)["result"];
   }

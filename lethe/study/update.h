@@ -16,7 +16,7 @@ struct UpdateConfig {
   facts::FactsFile facts;
   std::string method = "f-ft";
   double rate = 0.3;
-  std::optional<double> forget_epochs, forget_learning_rate;  // unset: three epochs, the learning rate
+  std::optional<double> forget_epochs, forget_learning_rate;  // resolve() fills them in
   std::string old = "given";
   std::string template_name = "none";
   bool no_eval = false, save_adapter = false, overwrite = false, resume = false;

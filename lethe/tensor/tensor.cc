@@ -70,8 +70,9 @@ Tensor Arena::take(DType dtype, int64_t rows, int64_t cols) {
 
 void Arena::reserve(size_t bytes) {
   if (bytes > capacity()) {
+    const size_t grown = capacity() > 0 ? bytes + bytes / 4 : bytes;  // a second growth: more will follow
     buffer_ = Buffer();  // first the old one goes, so that both are never held
-    buffer_ = Buffer(bytes);
+    buffer_ = Buffer(grown);
     used_ = 0;
   }
 }

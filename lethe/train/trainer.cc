@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr double kSaveSeconds = 600;
-constexpr double kEndSaveSeconds = 60;  // so much work is saved when a stage ends: what follows may be interrupted too
+constexpr double kEndSaveSeconds = 10;  // so much work is saved when a stage ends: what follows may be interrupted too
 
 constexpr double kMostWeightNorm = 1e19;  // the squares of such weights are beyond fp32: no loss comes of them
 
@@ -61,6 +61,13 @@ StepOutcome accumulate_gradients(model::Transformer& model, const std::vector<co
 
 }  // namespace
 
+void Session::check_settings(const run::RunFolder& folder, const std::string& config_toml) {
+  const auto earlier = folder.config();
+  check(earlier.has_value(), "{} holds no run to resume (config.toml is missing)", folder.path().string());
+  check(*earlier == config_toml, "--resume: the settings differ from those in {}; give the same command again",
+        folder.file(run::kConfigFile).string());
+}
+
 Session Session::open(run::RunFolder& folder, bool resume, const std::string& config_toml, uint64_t seed) {
   Session session{&folder, std::nullopt, seed};
   const fs::path checkpoint = folder.file(kCheckpointFile);
@@ -69,10 +76,7 @@ Session Session::open(run::RunFolder& folder, bool resume, const std::string& co
     folder.write_config(config_toml);
     return session;
   }
-  const auto earlier = folder.config();
-  check(earlier.has_value(), "{} holds no run to resume (config.toml is missing)", folder.path().string());
-  check(*earlier == config_toml, "--resume: the settings differ from those in {}; give the same command again",
-        folder.file(run::kConfigFile).string());
+  check_settings(folder, config_toml);
   session.resume = read_checkpoint_state(checkpoint);
   folder.truncate_metrics(session.resume ? session.resume->metrics_lines : 0);
   return session;
@@ -106,6 +110,14 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
   };
   const auto learned = [&] { return state.step > 0 && state.step % steps_per_epoch == 0 && state.wrong_targets == 0; };
 
+  const auto check_weights = [&] {
+    const double norm = optimizer.weight_norm();
+    if (!(norm < kMostWeightNorm))
+      fail_diverged(
+          fmt::format("{}: the weights' norm is {:g} after step {} of {}", stage.name, norm, state.step, total),
+          stage.learning_rate, session);
+  };
+
   StageResult result;
   bool due = false;  // a checkpoint of the state as it is; written once a step from it has a finite loss
   run::Progress progress(stage.name, total, "steps", state.step);
@@ -134,7 +146,10 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
       fail_diverged(fmt::format("{}: the loss is {} and the gradient's norm {} at step {} of {}", stage.name,
                                 outcome.loss, norm, step, total),
                     rate, session);
-    if (due) save();
+    if (due) {
+      check_weights();
+      save();
+    }
     optimizer.step(step, rate, norm);
     if (in_epoch == 0) state.wrong_targets = 0;
     state.step = step;
@@ -146,17 +161,14 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
                               static_cast<double>(outcome.tokens) / std::max(since(step_begin), 1e-9)});
     progress.update(step, fmt::format("loss {:.4f}", outcome.loss));
 
-    if (!session.folder) continue;
-    due = config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds;
+    due = session.folder && (config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds);
     if (interrupted()) {
+      if (!session.folder) throw Interrupted(fmt::format("interrupted after step {} of {}", step, stage.name));
       save();
       throw Interrupted(fmt::format("interrupted after step {} of {}, the state is saved", step, stage.name));
     }
   }
-  const double size = optimizer.weight_norm();
-  if (!(size < kMostWeightNorm))
-    fail_diverged(fmt::format("{}: the weights' norm is {:g} after step {} of {}", stage.name, size, state.step, total),
-                  stage.learning_rate, session);
+  check_weights();
   if (due || (session.folder && since(saved) > kEndSaveSeconds)) save();
   progress.finish();
   result.steps = state.step;

@@ -23,6 +23,8 @@ struct Session {
 
   // Begins a run in `folder`, or opens the state of an earlier one of the same settings.
   static Session open(run::RunFolder& folder, bool resume, const std::string& config_toml, uint64_t seed);
+  // Whether the run in `folder` has these settings; else an error, since --resume is the same command again.
+  static void check_settings(const run::RunFolder& folder, const std::string& config_toml);
   bool resumes(const std::string& stage) const { return resume && resume->stage == stage; }
 };
 
