@@ -257,7 +257,8 @@ void UpdateConfig::add_to(Options& options) {
   options.add("rate", rate, "rate of forgetting: how much of the old facts' movement is subtracted").at_least(0);
   options.add("forget-epochs", forget_epochs, "passes over the old facts; 3 unless told").above(0).at_most(1e9);
   options
-      .add("forget-learning-rate", forget_learning_rate, "learning rate while forgetting; 5e-5, by LoRA 2e-3, unless told")
+      .add("forget-learning-rate", forget_learning_rate,
+           "learning rate while forgetting; 5e-5, by LoRA 2e-3, unless told")
       .above(0);
   options.group("Output");
   options.add("no-eval", no_eval, "measure nothing before and after").flag();
