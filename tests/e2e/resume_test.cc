@@ -1,0 +1,338 @@
+// Exact resume: a run that was killed or interrupted at any step of any stage, again and again, ends with the bytes of
+// one that was not. Same seed, same threads: same bytes. And what a run prints and logs.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <sstream>
+
+#include "tests/e2e/bad_input.h"
+
+namespace {
+
+namespace fs = lethe::fs;
+using lethe::Json;
+
+using Arguments = std::vector<std::string>;
+
+// A training run: the command, its model and data, and its options. 8 steps a stage.
+struct Work {
+  const char* name;
+  bool updates;
+  Arguments options;
+};
+
+const std::vector<Work>& works() {
+  static const std::vector<Work> table = {
+      {"f-ft", true, {"--method", "f-ft", "--precision", "bf16"}},
+      {"f-lora", true, {"--method", "f-lora", "--save-adapter", "--lora-dropout", "0.1"}},
+      {"f-lora-ft", true, {"--method", "f-lora-ft", "--lora-target", "all-linear"}},
+      {"ft", true, {"--method", "ft", "--optim", "sgd", "--no-eval"}},
+      {"lora", true, {"--method", "lora", "--precision", "fp32", "--gradient-checkpointing"}},
+      {"finetune full", false, {"--method", "full", "--gradient-accumulation-steps", "2"}},
+      {"finetune lora", false, {"--method", "lora", "--lora-dropout", "0.3", "--warmup-ratio", "0.5"}},
+      {"finetune lora, merged", false, {"--method", "lora", "--merge", "--lr-scheduler-type", "cosine"}},
+  };
+  return table;
+}
+
+// The small model and data that all runs share.
+struct Setting {
+  const TempDir dir;
+  const std::string model = copy_model(dir).string(), facts = write_facts(dir).string();
+  std::string data;
+
+  Setting() : data((dir / "data.jsonl").string()) {
+    std::string lines;
+    for (const char* text : {"a cat", "the dog ran", "the sun", "a moon is", "it was", "no one", "be", "hot and"})
+      lines += Json{{"text", text}}.dump() + "\n";
+    lethe::write_file(data, lines);
+  }
+  Arguments arguments(const Work& work, const fs::path& out, const Arguments& more = {}) const {
+    Arguments all = {work.updates ? "update" : "finetune",
+                     model,
+                     work.updates ? facts : data,
+                     "--out",
+                     out.string(),
+                     "--json",
+                     "--threads",
+                     "1",
+                     "--learning-rate",
+                     "1e-3",
+                     "--per-device-train-batch-size",
+                     "1"};
+    if (work.updates)
+      all.insert(all.end(), {"--max-steps", "8"});
+    else
+      all.insert(all.end(), {"--num-train-epochs", "2"});
+    all.insert(all.end(), work.options.begin(), work.options.end());
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+};
+
+// All that a run wrote but its folder, in which times differ.
+std::map<std::string, std::string> result_of(const fs::path& out) {
+  std::map<std::string, std::string> bytes = bytes_below(out);
+  std::erase_if(bytes, [](const auto& file) { return file.first.starts_with("lethe/"); });
+  return bytes;
+}
+
+int64_t lines_of(const fs::path& path) {
+  if (!fs::exists(path)) return 0;
+  const std::string text = lethe::read_file(path);
+  return std::count(text.begin(), text.end(), '\n');
+}
+
+// metrics.jsonl less what a clock says.
+std::vector<Json> metrics_of(const fs::path& out) {
+  std::vector<Json> lines;
+  lethe::for_each_line(out / "lethe" / "metrics.jsonl", [&](int64_t, std::string_view line) {
+    lines.push_back(lethe::parse_json(line, "metrics.jsonl"));
+    lines.back().erase("tokens_per_second");
+  });
+  return lines;
+}
+
+// The arguments of the command that an interrupted run prints.
+Arguments printed_command(const std::string& err) {
+  const std::string mark = "go on with: lethe ";
+  const size_t at = err.find(mark);
+  REQUIRE(at != std::string::npos);
+  std::istringstream words(err.substr(at + mark.size()));
+  Arguments arguments;
+  for (std::string word; words >> word;) arguments.push_back(word);
+  return arguments;
+}
+
+// Broken off as soon as it has logged a step and the log holds `steps` in all; the exit status.
+int break_off(const Arguments& arguments, const fs::path& out, int64_t steps, int signal, std::string* err = nullptr) {
+  const fs::path metrics = out / "lethe" / "metrics.jsonl";
+  steps = std::max(steps, lines_of(metrics) + 1);
+  const Run run = run_lethe_until(
+      arguments, [&] { return lines_of(metrics) >= steps; }, signal);
+  CAPTURE(run.err);
+  if (run.status == 0) return 0;  // it was faster than the signal
+  CHECK(run.status == (signal == SIGKILL ? 137 : 130));
+  CHECK_FALSE(holds_model(out));
+  if (err) *err = run.err;
+  return run.status;
+}
+
+TEST_CASE("exact resume: every method, killed and interrupted at many steps") {
+  const Setting setting;
+  for (const Work& work : works()) {
+    CAPTURE(work.name);
+    const TempDir dir;
+    const Arguments save = {"--save-steps", work.updates ? "1" : "3"};
+    const Run whole = run_lethe(setting.arguments(work, dir / "whole", save));
+    CAPTURE(whole.err);
+    REQUIRE(whole.status == 0);
+    const auto expected = result_of(dir / "whole");
+    const auto metrics = metrics_of(dir / "whole");
+    REQUIRE(metrics.size() >= 8);
+
+    const fs::path out = dir / "broken";
+    const auto arguments = [&](bool resume) {
+      Arguments all = setting.arguments(work, out, save);
+      if (resume) all.emplace_back("--resume");
+      return all;
+    };
+    int broken = 0, signal = SIGKILL;
+    bool resume = false;
+    for (int64_t step = 1; step <= static_cast<int64_t>(metrics.size()); step += 3) {
+      if (break_off(arguments(resume), out, step, signal) == 0) break;
+      ++broken;
+      resume = true;
+      signal = signal == SIGKILL ? SIGINT : SIGKILL;
+    }
+    CHECK(broken > 0);
+    const Run last = run_lethe(arguments(resume));
+    CAPTURE(last.err);
+    REQUIRE(last.status == 0);
+    CHECK(result_of(out) == expected);
+    CHECK(metrics_of(out) == metrics);
+    CHECK_FALSE(fs::exists(out / "lethe" / "checkpoint.safetensors"));
+    if (work.updates) {
+      CHECK(last.json()["after"] == whole.json()["after"]);
+    } else {
+      for (const char* field : {"loss", "steps", "epochs", "examples"})
+        CHECK(last.json()[field] == whole.json()[field]);
+    }
+
+    // A run that is complete stays as it is.
+    const Run again = run_lethe(arguments(true));
+    CHECK(again.status == 0);
+    CHECK(again.out == last.out);
+    CHECK(contains(again.err, "nothing is left to resume"));
+    CHECK(result_of(out) == expected);
+  }
+}
+
+TEST_CASE("an interrupted run prints the command that goes on, and that does") {
+  const Setting setting;
+  for (const Work& work : {works()[0], works()[5]}) {
+    for (const int signal : {SIGINT, SIGTERM}) {
+      CAPTURE(work.name);
+      const TempDir dir;
+      REQUIRE(run_lethe(setting.arguments(work, dir / "whole")).status == 0);
+      const fs::path out = dir / "out";
+      std::string err;
+      Arguments command = setting.arguments(work, out, {"--save-steps", "100"});  // saved by the signal alone
+      int status = break_off(command, out, 2, signal, &err);
+      if (status == 0) continue;
+      CHECK(err.starts_with("lethe: interrupted"));
+      command = printed_command(err);
+      CHECK(std::count(command.begin(), command.end(), "--resume") == 1);
+      status = break_off(command, out, 5, signal, &err);
+      if (status != 0) {
+        CHECK(printed_command(err) == command);
+        const Run last = run_lethe(command);
+        CAPTURE(last.err);
+        CHECK(last.status == 0);
+      }
+      CHECK(result_of(out) == result_of(dir / "whole"));
+    }
+  }
+}
+
+TEST_CASE("--resume without a run, with other settings, of a damaged or a busy one") {
+  const Setting setting;
+  const TempDir dir;
+  const fs::path out = dir / "out", checkpoint = out / "lethe" / "checkpoint.safetensors";
+  const Work& work = works()[0];
+  const Arguments endless = {"--save-steps", "1", "--logging-steps", "1"};
+  const auto arguments = [&](const Arguments& more) {
+    Arguments all = setting.arguments(work, out, endless);
+    *(std::find(all.begin(), all.end(), "8")) = "1000000";
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto refused = [&](const Arguments& more, const Arguments& parts) {
+    const Run run = run_lethe(arguments(more));
+    CAPTURE(run.err);
+    CHECK(run.status == 1);
+    CHECK(run.out.empty());
+    for (const std::string& part : parts) CHECK(contains(run.err, part));
+  };
+  refused({"--resume"}, {"--resume", (out / "lethe").string()});
+  CHECK_FALSE(fs::exists(out));
+  fs::create_directories(out / "lethe");
+  refused({"--resume"}, {(out / "lethe").string(), "config.toml"});
+  fs::remove_all(out);
+
+  // While it runs, nobody else may use its folder.
+  const Run run = run_lethe_until(
+      arguments({}),
+      [&] {
+        if (lines_of(out / "lethe" / "metrics.jsonl") < 3) return false;
+        refused({"--resume"}, {"in use by another run", (out / "lethe").string()});
+        refused({}, {out.string(), "exists"});
+        return true;
+      },
+      SIGKILL);
+  REQUIRE(run.status == 137);
+  const auto before = bytes_below(out);
+  refused({}, {out.string(), "exists", "--resume"});
+  for (const Arguments& other :
+       {Arguments{"--rate", "0.9"}, Arguments{"--seed", "7"}, Arguments{"--weight-decay", "1"}}) {
+    Arguments more = {"--resume"};
+    more.insert(more.end(), other.begin(), other.end());
+    refused(more, {"settings differ", "config.toml"});
+  }
+  CHECK(bytes_below(out) == before);
+  const std::string whole = lethe::read_file(checkpoint);
+  cut_file(checkpoint, whole.size() / 2);
+  refused({"--resume"}, {"checkpoint.safetensors", "cut short"});
+  cut_file(checkpoint, 0);
+  refused({"--resume"}, {"checkpoint.safetensors"});
+  lethe::write_file(checkpoint, whole);
+  replace_in(checkpoint, "\"step\":\"", "\"step\":\"-");
+  refused({"--resume"}, {"checkpoint.safetensors"});
+  lethe::write_file(checkpoint, lethe::read_file(golden("models/llama/model.safetensors")));
+  refused({"--resume"}, {"checkpoint.safetensors", "no checkpoint of Lethe"});
+  CHECK_FALSE(holds_model(out));
+}
+
+TEST_CASE("same seed, same threads: same bytes; another seed, others") {
+  const Setting setting;
+  const TempDir dir;
+  const auto bytes = [&](const char* name, const Work& work, const Arguments& more) {
+    Arguments arguments = setting.arguments(work, dir / name, more);
+    const Run run = run_lethe(arguments);
+    CAPTURE(run.err);
+    REQUIRE(run.status == 0);
+    return result_of(dir / name);
+  };
+  for (const Work& work : {works()[1], works()[6]}) {
+    CAPTURE(work.name);
+    const auto one = bytes("one", work, {"--seed", "1"});
+    CHECK(bytes("again", work, {"--seed", "1"}) == one);
+    CHECK(bytes("other", work, {"--seed", "2"}) != one);
+    for (const char* name : {"one", "again", "other"}) fs::remove_all(dir / name);
+  }
+}
+
+TEST_CASE("metrics.jsonl: one object a step, with the fields that scripts read") {
+  const Setting setting;
+  const TempDir dir;
+  const Run run = run_lethe(setting.arguments(works()[0], dir / "out", {"--logging-steps", "3"}));
+  REQUIRE(run.status == 0);
+  std::vector<std::pair<std::string, int64_t>> steps;
+  lethe::for_each_line(dir / "out" / "lethe" / "metrics.jsonl", [&](int64_t, std::string_view line) {
+    const auto json = lethe::OrderedJson::parse(line);
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : json.items()) keys.push_back(key);
+    CHECK(keys == std::vector<std::string>{"step", "stage", "loss", "learning_rate", "grad_norm", "tokens",
+                                           "tokens_per_second"});
+    CHECK(json["loss"] > 0.0);
+    CHECK(json["grad_norm"] > 0.0);
+    CHECK(json["tokens"] > 0);
+    CHECK(json["tokens_per_second"] > 0.0);
+    CHECK(json["learning_rate"] == (json["stage"] == "forget" ? 5e-5 : 1e-3));
+    steps.emplace_back(json["stage"], json["step"]);
+  });
+  // Every third step, and the last of each stage.
+  CHECK(steps == std::vector<std::pair<std::string, int64_t>>{
+                     {"forget", 3}, {"forget", 6}, {"forget", 8}, {"learn", 3}, {"learn", 6}, {"learn", 8}});
+}
+
+TEST_CASE("update --json prints one document with the contract's fields; --quiet says nothing else") {
+  const Setting setting;
+  const TempDir dir;
+  const auto keys = [](const Json& json) {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : json.items()) names.push_back(key);
+    return names;  // sorted
+  };
+  const Run run = run_lethe(setting.arguments(works()[0], dir / "out"));
+  REQUIRE(run.status == 0);
+  CHECK(std::count(run.out.begin(), run.out.end(), '\n') == 1);
+  const Json json = run.json();
+  CHECK(keys(json) == Arguments{"after", "before", "facts", "method", "out", "rate", "seconds"});
+  CHECK(keys(json["seconds"]) == Arguments{"evaluate", "forget", "learn"});
+  for (const char* when : {"before", "after"}) {
+    const Json& measured = json[when];
+    CHECK(keys(measured) == Arguments{"facts", "generality", "locality", "old", "portability", "reliability"});
+    const Arguments compared = {"count", "exact_match", "magnitude", "success", "token_accuracy"};
+    for (const Json& place : {measured["reliability"], measured["generality"], measured["old"]["reliability"],
+                              measured["old"]["generality"]})
+      CHECK(keys(place) == compared);
+    for (const char* name : {"locality", "portability"})
+      CHECK(keys(measured[name]) == Arguments{"count", "exact_match", "token_accuracy"});
+  }
+  // finetune has something to say here: a record is cut.
+  Arguments arguments = setting.arguments(works()[5], dir / "cut", {"--max-seq-length", "3"});
+  const Run cut = run_lethe(arguments);
+  REQUIRE(cut.status == 0);
+  CHECK(contains(cut.err, "were cut to 3 tokens"));
+  CHECK(cut.json()["truncated"] > 0);
+  arguments = setting.arguments(works()[5], dir / "quiet", {"--max-seq-length", "3", "--quiet"});
+  const Run quiet = run_lethe(arguments);
+  REQUIRE(quiet.status == 0);
+  CHECK(quiet.err.empty());
+  CHECK(result_of(dir / "quiet") == result_of(dir / "cut"));
+}
+
+}  // namespace
