@@ -236,7 +236,8 @@ TEST_CASE("standard streams that are closed, full or gone") {
   CHECK(shell("nonsense 2>/dev/full") == 2);
   CHECK(shell("evaluate " + model + " none.json 2>&-") == 1);
   // Nobody reads the result any more.
-  CHECK(std::system(("{ " + std::string(LETHE_PROGRAM) + " --help; echo $? >" + err + "; } 2>/dev/null | :").c_str()) == 0);
+  CHECK(std::system(("{ " + std::string(LETHE_PROGRAM) + " --help; echo $? >" + err + "; } 2>/dev/null | :").c_str()) ==
+        0);
   const std::string status = lethe::read_file(err);
   CHECK((status == "1\n" || status == "0\n"));  // 0: written before the reader went
 }
