@@ -1,4 +1,4 @@
-// Attention of generation: one query row a sequence against all that came before. The keys and values are read once,
+// Attention of generation: one query row a sequence against all that came before. The keys and values are read once
 // for all query heads that share them, and that reading is the cost.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lethe/tensor/cpu/attention_decode.cc"
@@ -27,44 +27,58 @@ void softmax_in_place(float* p, int64_t n, int64_t stride, int64_t group, float*
   }
 }
 
-template <class T>
-void decode(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, int64_t kv_head) {
-  const int64_t d = a.shape.head_dim, n = k.rows, group = a.group(), head = kv_head * group;
-  thread_local std::vector<float> memory;
-  const int64_t wanted = group * (n + 2 * d + 1);
-  if (static_cast<int64_t>(memory.size()) < wanted) memory.resize(static_cast<size_t>(wanted));
-  float *p = memory.data(), *q = p + group * n, *y = q + group * d, *inverse = y + group * d;
-  const T* q_row = static_cast<const T*>(a.q.at(row, head * d));
-  for_vectors(group * d, [&](int64_t i, auto part) HWY_ATTR { store(load(q_row + i, part), q + i, part); });
+// out = sum over j of p[j] v[j], for C vectors of columns (or a part of one) that stay in registers.
+template <int C, class T, class PartOrWhole>
+HWY_INLINE void weighted_sum(const float* p, const T* v, int64_t v_stride, int64_t n, float* out, PartOrWhole part) {
+  Floats sum[C];
+  for (int c = 0; c < C; ++c) sum[c] = zero();
   for (int64_t j = 0; j < n; ++j) {
-    const T* key = static_cast<const T*>(k.at(j, kv_head * d));
-    for (int64_t g = 0; g < group; ++g) {
+    const Floats w = set(p[j]);
+    for (int c = 0; c < C; ++c) sum[c] = hn::MulAdd(w, load(v + j * v_stride + c * lanes(), part), sum[c]);
+  }
+  for (int c = 0; c < C; ++c) store(sum[c], out + c * lanes(), part);
+}
+
+// Query heads [head, head + heads) of one sequence, which share their keys and values.
+template <class T>
+void decode(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, int64_t head, int64_t heads) {
+  const int64_t d = a.shape.head_dim, n = k.rows, kv_column = head / a.group() * d;
+  thread_local std::vector<float> memory;
+  const int64_t wanted = heads * (n + 2 * d + 1);
+  if (static_cast<int64_t>(memory.size()) < wanted) memory.resize(static_cast<size_t>(wanted));
+  float *p = memory.data(), *q = p + heads * n, *y = q + heads * d, *inverse = y + heads * d;
+  const T* q_row = static_cast<const T*>(a.q.at(row, head * d));
+  for_vectors(heads * d, [&](int64_t i, auto part) HWY_ATTR { store(load(q_row + i, part), q + i, part); });
+  for (int64_t j = 0; j < n; ++j) {
+    const T* key = static_cast<const T*>(k.at(j, kv_column));
+    for (int64_t g = 0; g < heads; ++g) {
       p[g * n + j] = a.shape.scale * sum_vectors(d, [&](int64_t i, auto part) HWY_ATTR {
                        return hn::Mul(load(key + i, part), load(q + g * d + i, part));
                      });
     }
   }
-  if (n > 0) softmax_in_place(p, n, n, group, inverse);
-  std::fill_n(y, group * d, 0.0f);
-  for (int64_t j = 0; j < n; ++j) {
-    const T* value = static_cast<const T*>(v.at(j, kv_head * d));
-    for (int64_t g = 0; g < group; ++g) {
-      const Floats w = set(p[g * n + j]);
-      float* out = y + g * d;
-      for_vectors(d, [&](int64_t i, auto part)
-                         HWY_ATTR { store(hn::MulAdd(w, load(value + i, part), load(out + i, part)), out + i, part); });
-    }
+  if (n > 0) softmax_in_place(p, n, n, heads, inverse);
+  const T* values = static_cast<const T*>(v.at(0, kv_column));
+  for (int64_t g = 0; g < heads; ++g) {
+    const float* weights = p + g * n;
+    float* out = y + g * d;
+    int64_t column = 0;
+    for (; column + 4 * lanes() <= d; column += 4 * lanes())
+      weighted_sum<4>(weights, values + column, v.stride, n, out + column, Whole());
+    for_vectors(d - column, [&](int64_t i, auto part) HWY_ATTR {
+      weighted_sum<1>(weights, values + column + i, v.stride, n, out + column + i, part);
+    });
   }
   T* out_row = static_cast<T*>(a.out.at(row, head * d));
-  for (int64_t g = 0; g < group; ++g) {
+  for (int64_t g = 0; g < heads; ++g) {
     const Floats f = set(n > 0 ? inverse[g] : 0);
     for_vectors(d, [&](int64_t i, auto part)
                        HWY_ATTR { store(hn::Mul(load(y + g * d + i, part), f), out_row + g * d + i, part); });
   }
 }
 
-void decode_kernel(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, int64_t kv_head) {
-  a.q.dtype == DType::kF32 ? decode<float>(a, k, v, row, kv_head) : decode<BF16>(a, k, v, row, kv_head);
+void decode_kernel(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, int64_t head, int64_t heads) {
+  a.q.dtype == DType::kF32 ? decode<float>(a, k, v, row, head, heads) : decode<BF16>(a, k, v, row, head, heads);
 }
 
 }  // namespace
@@ -92,10 +106,13 @@ void attention_decode(const AttentionShape& shape, const Tensor& q, std::span<co
     check(keys[i].dtype == q.dtype, "{}: keys are {}, q is {}", name, name_of(keys[i].dtype), name_of(q.dtype));
   }
   const Attention a{shape, q, {}, {}, out, {}, {}, {}, {}, {}};
-  parallel_tasks(q.rows * shape.kv_heads, [&](int64_t task) {
-    const int64_t row = task / shape.kv_heads;
+  // Few sequences: a task for each query head, so that every core has its share.
+  const bool few = q.rows * shape.kv_heads < 4 * num_threads();
+  const int64_t heads = few ? 1 : a.group(), tasks_per_row = shape.heads / heads;
+  parallel_tasks(q.rows * tasks_per_row, [&](int64_t task) {
+    const int64_t row = task / tasks_per_row;
     const auto i = static_cast<size_t>(row);
-    HWY_DYNAMIC_DISPATCH(decode_kernel)(a, keys[i], values[i], row, task % shape.kv_heads);
+    HWY_DYNAMIC_DISPATCH(decode_kernel)(a, keys[i], values[i], row, task % tasks_per_row * heads, heads);
   });
 }
 
