@@ -38,13 +38,6 @@ struct MatmulOptions {
 // Any row strides. M, N, K may be 0 (K = 0 gives zeros plus the additions).
 void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options = {});
 
-// Whether products of fp32 go through the bf16 unit (AMX) where there is one: each operand as a sum of three bf16
-// numbers, six products of them, summed in fp32. Closer to the exact product than plain fp32, and 1.2 to 1.5 times as
-// fast where measured; slower where the unit is throttled or shared, so it is off at first. An infinity in an operand
-// gives NaN; parts below 1e-38 are lost. Process-wide; changes the bits of results, so set it once, before any product.
-void set_fp32_emulation(bool on);
-bool fp32_emulation();  // on, and the processor has AMX
-
 // ---- attention
 // -------------------------------------------------------------------------------------------------------------------
 // A span is a run of packed rows that attend to each other causally (or fully), and wholly to the rows of its prefix

@@ -48,15 +48,12 @@ class Scratch {
 
 // Rows of a head as rows of A or columns of B (the depth is the head), or the head as rows or columns (the depth are
 // the rows).
-Operand rows_of(const Tensor& x) { return {x.data, x.dtype, x.stride, x.rows, x.cols, true}; }
-Operand columns_of(const Tensor& x) { return {x.data, x.dtype, x.stride, x.cols, x.rows, false}; }
+Operand rows_of(const Tensor& x) { return {x.bf16(), x.stride, x.rows, x.cols, true}; }
+Operand columns_of(const Tensor& x) { return {x.bf16(), x.stride, x.cols, x.rows, false}; }
 
-// block (+)= the product of two panels.
 LETHE_AMX void multiply(const uint16_t* a, const uint16_t* b, int64_t steps, bool first, float* block) {
   Nothing nothing;
-  begin_sums(first, block);
-  add_products(a, b, steps, nothing);
-  end_sums(block);
+  amx::multiply(a, b, steps, first, block, nothing);
 }
 
 // Rows of a block times their factors, into 32 columns of x from `col`; `rows` of them from row `row`.

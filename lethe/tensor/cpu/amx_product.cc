@@ -2,9 +2,6 @@
 //   a thread owns a rectangle of C, in it for each strip of columns and stretch of K
 //     the strip of B is packed, about 1 MB that stays in the L2 cache;
 //     32 rows of A at a time are packed, which stay in the L1 cache, and multiplied with the whole strip.
-// fp32 matrices are three planes of bf16 each. Of the nine products of planes the six largest are summed, the small
-// ones first; the others are below 2^-24 of the result's terms. As the unit rounds once for 32 products, not for each,
-// the sums are closer than those of plain fp32.
 #include "lethe/tensor/cpu/amx_product.h"
 
 #include <sys/syscall.h>
@@ -22,7 +19,7 @@ namespace {
 
 using namespace amx;
 
-constexpr int64_t kStretch = 768, kStretchOfPlanes = 384;  // of K: 32 rows of A (of one plane) are then 48 (24) KB
+constexpr int64_t kStretch = 768;  // of K: 32 rows of A are then 48 KB
 constexpr int64_t kStripBytes = 5 << 18;
 constexpr int64_t kRowsAtOnce = 1024;  // of C, whose unfinished sums wait in a cache when K has several stretches
 
@@ -80,18 +77,6 @@ class FinishedBlock {
   __mmask16 masks_[2] = {};
 };
 
-// The product of two panels in all their planes, while `finished` is written.
-LETHE_AMX void multiply_panels(const uint16_t* a, const uint16_t* b, int64_t planes, int64_t steps, bool first,
-                               float* block, FinishedBlock& finished) {
-  constexpr int kPairs[][2] = {{2, 0}, {0, 2}, {1, 1}, {1, 0}, {0, 1}, {0, 0}};
-  const int64_t plane = steps * kStepElements;
-  begin_sums(first, block);
-  for (int pair = planes == 1 ? 5 : 0; pair < 6; ++pair) {
-    add_products(a + kPairs[pair][0] * plane, b + kPairs[pair][1] * plane, steps, finished);
-  }
-  end_sums(block);
-}
-
 // What a thread needs beside the matrices; it keeps it.
 struct Scratch {
   uint16_t *a, *b;
@@ -116,10 +101,9 @@ struct Rectangle {
 LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tensor& c, const MatmulOptions& options,
                                   const Rectangle& part) {
   if (part.row_begin == part.row_end || part.col_begin == part.col_end) return;
-  const int64_t steps = divided_up(a.depth, kStep), planes = a.planes();
-  const int64_t stretches = divided_up(steps, (planes == 1 ? kStretch : kStretchOfPlanes) / kStep),
-                stretch = divided_up(steps, stretches);
-  const int64_t panel = planes * stretch * kStepElements;
+  const int64_t steps = divided_up(a.depth, kStep);
+  const int64_t stretches = divided_up(steps, kStretch / kStep), stretch = divided_up(steps, stretches);
+  const int64_t panel = stretch * kStepElements;
   const int64_t strip = std::clamp<int64_t>(kStripBytes / (2 * panel), 1, part.col_end - part.col_begin);
   const int64_t rows_at_once = stretches == 1 ? part.row_end - part.row_begin : kRowsAtOnce / kBlock;
   const Scratch scratch =
@@ -140,9 +124,8 @@ LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tens
           pack_panel(a, (row + i) * kBlock, step * kStep, now, false, scratch.a);
           for (int64_t j = 0; j < cols; ++j) {
             float* block = scratch.blocks + (stretches == 1 ? turn++ % 2 : i * cols + j) * kBlockElements;
-            multiply_panels(scratch.a, scratch.b + j * panel, planes, now, step == 0, block, finished);
-            if (step + now == steps)
-              finished.start(block, (row + i) * kBlock, (col + j) * kBlock, planes == 1 ? now : 6 * now);
+            multiply(scratch.a, scratch.b + j * panel, now, step == 0, block, finished);
+            if (step + now == steps) finished.start(block, (row + i) * kBlock, (col + j) * kBlock, now);
           }
         }
       }
@@ -168,8 +151,8 @@ bool has_amx() {
 
 void amx_product(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options) {
   const int64_t k = options.transpose_a ? a.rows : a.cols;
-  const Operand left{a.data, a.dtype, a.stride, c.rows, k, !options.transpose_a};
-  const Operand right{b.data, b.dtype, b.stride, c.cols, k, options.transpose_b};
+  const Operand left{a.bf16(), a.stride, c.rows, k, !options.transpose_a};
+  const Operand right{b.bf16(), b.stride, c.cols, k, options.transpose_b};
   const int64_t rows = divided_up(c.rows, kBlock), cols = divided_up(c.cols, kBlock);
   constexpr int64_t kFlopsWorthAThread = 4'000'000;
   const int64_t threads = std::clamp<int64_t>(2 * c.rows * c.cols * k / kFlopsWorthAThread, 1, num_threads());

@@ -3,7 +3,7 @@
 //
 // A panel is 32 rows of A (or columns of B) over a stretch of K, in steps of 32 k. A step has two tiles of 1 KB: of A
 // 16 rows x 32 k, of B 16 pairs of k x 16 columns, the two k of a pair side by side. Zeros fill what lies behind an
-// edge. fp32 numbers become three bf16 planes, x = high + middle + low to all 24 bits.
+// edge.
 #pragma once
 #include <immintrin.h>
 
@@ -32,14 +32,11 @@ constexpr int64_t kBlockElements = 1024;  // fp32: tiles (0, 0), (0, 1), (1, 0),
 
 inline int64_t divided_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
 
-struct Operand {
-  const void* data;
-  DType dtype;  // fp32 or bf16
+struct Operand {  // bf16
+  const uint16_t* data;
   int64_t stride;
   int64_t count, depth;  // rows of A or columns of B; K
   bool depth_is_inner;   // consecutive k lie side by side
-
-  int64_t planes() const { return dtype == DType::kF32 ? 3 : 1; }
 };
 
 struct __attribute__((packed)) TileConfig {
@@ -106,72 +103,32 @@ LETHE_AMX inline void arrange_tile(const uint16_t* in, int64_t stride, bool dept
   }
 }
 
-// The halves of 32 bf16 numbers, as fp32.
-LETHE_AMX inline __m512 widened(__m256i half) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-// 32 fp32 numbers into bf16 planes: the nearest, then the nearest to what that leaves, twice. Numbers that round to
-// infinity, infinities and NaN leave nothing.
-LETHE_AMX inline void split_numbers(__m512 x, __m512 y, uint16_t* planes) {
-  const __m512i limit = _mm512_set1_epi32(0x7f7f8000), magnitude = _mm512_set1_epi32(0x7fffffff);
-  const __mmask16 x_finite = _mm512_cmplt_epi32_mask(_mm512_and_si512(_mm512_castps_si512(x), magnitude), limit);
-  const __mmask16 y_finite = _mm512_cmplt_epi32_mask(_mm512_and_si512(_mm512_castps_si512(y), magnitude), limit);
-  for (int64_t plane = 0; plane < 3; ++plane) {
-    const __m512bh rounded = _mm512_cvtne2ps_pbh(y, x);
-    __m512i bits;
-    std::memcpy(&bits, &rounded, sizeof(bits));
-    _mm512_store_si512(planes + plane * kTileElements, bits);
-    x = _mm512_maskz_sub_ps(x_finite, x, widened(_mm512_castsi512_si256(bits)));
-    y = _mm512_maskz_sub_ps(y_finite, y, widened(_mm512_extracti64x4_epi64(bits, 1)));
-  }
-}
-
-// One tile: 16 rows or columns from `first`, 32 k from `k`; of fp32 three, `plane_stride` apart.
-LETHE_AMX inline void pack_tile(const Operand& x, int64_t first, int64_t k, bool is_b, uint16_t* out,
-                                int64_t plane_stride) {
+// One tile: 16 rows or columns from `first`, 32 k from `k`.
+LETHE_AMX inline void pack_tile(const Operand& x, int64_t first, int64_t k, bool is_b, uint16_t* out) {
   const int64_t count = std::clamp<int64_t>(x.count - first, 0, kTile);
   const int64_t depth = std::clamp<int64_t>(x.depth - k, 0, kStep);
+  const uint16_t* in = x.data + (x.depth_is_inner ? first * x.stride + k : k * x.stride + first);
+  if (count == kTile && depth == kStep) return arrange_tile(in, x.stride, x.depth_is_inner, is_b, out);
   const int64_t inner = x.depth_is_inner ? depth : count, outer = x.depth_is_inner ? count : depth;
-  const int64_t width = x.depth_is_inner ? kStep : kTile, height = kTileElements / width;
-  const auto size = static_cast<int64_t>(size_of(x.dtype));
-  const char* in =
-      static_cast<const char*>(x.data) + size * (x.depth_is_inner ? first * x.stride + k : k * x.stride + first);
-  int64_t stride = x.stride;
-  alignas(64) char padded[kTileElements * sizeof(float)];
-  if (count < kTile || depth < kStep) {
-    std::memset(padded, 0, sizeof(padded));
-    for (int64_t i = 0; i < outer; ++i) {
-      std::memcpy(padded + i * width * size, in + i * stride * size, static_cast<size_t>(inner * size));
-    }
-    in = padded;
-    stride = width;
-  }
-  if (x.dtype == DType::kBF16) {
-    return arrange_tile(reinterpret_cast<const uint16_t*>(in), stride, x.depth_is_inner, is_b, out);
-  }
-  alignas(64) uint16_t planes[3 * kTileElements];
-  const auto* numbers = reinterpret_cast<const float*>(in);
-  for (int64_t row = 0; row < height; row += 32 / width) {  // one row of 32 or two of 16
-    const float* p = numbers + row * stride;
-    split_numbers(_mm512_loadu_ps(p), _mm512_loadu_ps(width == kStep ? p + 16 : p + stride), planes + row * width);
-  }
-  for (int64_t plane = 0; plane < 3; ++plane) {
-    arrange_tile(planes + plane * kTileElements, width, x.depth_is_inner, is_b, out + plane * plane_stride);
-  }
+  const int64_t width = x.depth_is_inner ? kStep : kTile;
+  alignas(64) uint16_t padded[kTileElements] = {};
+  for (int64_t i = 0; i < outer; ++i) std::copy_n(in + i * x.stride, inner, padded + i * width);
+  arrange_tile(padded, width, x.depth_is_inner, is_b, out);
 }
 
-// The 32 rows or columns from `first`, `steps` of K from `k`; the planes one behind the other.
+// The 32 rows or columns from `first`, `steps` of K from `k`.
 LETHE_AMX inline void pack_panel(const Operand& x, int64_t first, int64_t k, int64_t steps, bool is_b, uint16_t* out) {
-  const int64_t plane_stride = steps * kStepElements;
   for (int64_t s = 0; s < steps; ++s, out += kStepElements) {
-    pack_tile(x, first, k + s * kStep, is_b, out, plane_stride);
-    pack_tile(x, first + kTile, k + s * kStep, is_b, out + kTileElements, plane_stride);
+    pack_tile(x, first, k + s * kStep, is_b, out);
+    pack_tile(x, first + kTile, k + s * kStep, is_b, out + kTileElements);
   }
 }
 
-// A block of sums lives in the tile registers 0 to 3: begin_sums, any number of add_products, end_sums.
-LETHE_AMX inline void begin_sums(bool first, const float* block) {
+// block (+)= the product of two panels. after_step() is called between the steps: vector work that the tile unit's time
+// hides. Registers: 0 to 3 the block, 4 and 5 A, 6 and 7 B. B passes by the L1 cache, so that A stays there.
+template <class AfterStep>
+LETHE_AMX inline void multiply(const uint16_t* a, const uint16_t* b, int64_t steps, bool first, float* block,
+                               AfterStep& after_step) {
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -183,12 +140,6 @@ LETHE_AMX inline void begin_sums(bool first, const float* block) {
     _tile_loadd(2, block + 512, 64);
     _tile_loadd(3, block + 768, 64);
   }
-}
-
-// The product of two panels. after_step() is called between the steps: vector work that the tile unit's time hides.
-// Registers: 4 and 5 A, 6 and 7 B. B passes by the L1 cache, so that A stays there.
-template <class AfterStep>
-LETHE_AMX inline void add_products(const uint16_t* a, const uint16_t* b, int64_t steps, AfterStep& after_step) {
   for (int64_t s = 0; s < steps; ++s, a += kStepElements, b += kStepElements) {
     _tile_stream_loadd(6, b, 64);
     _tile_loadd(4, a, 64);
@@ -200,9 +151,6 @@ LETHE_AMX inline void add_products(const uint16_t* a, const uint16_t* b, int64_t
     _tile_dpbf16ps(3, 5, 7);
     after_step();
   }
-}
-
-LETHE_AMX inline void end_sums(float* block) {
   _tile_stored(0, block, 64);
   _tile_stored(1, block + 256, 64);
   _tile_stored(2, block + 512, 64);

@@ -1,6 +1,5 @@
 // matmul(): checks, the empty cases, and the choice of the way to compute.
 #include <algorithm>
-#include <atomic>
 
 #include "lethe/base/error.h"
 #include "lethe/tensor/cpu/amx_product.h"
@@ -11,11 +10,6 @@
 
 namespace lethe::tensor {
 namespace {
-
-std::atomic<bool> emulate_fp32 = false;
-
-// Smaller ones are not worth cutting into planes.
-constexpr int64_t kFlopsWorthEmulation = 8'000'000;
 
 struct Sizes {
   int64_t m, n, k;
@@ -74,18 +68,12 @@ void product_of_nothing(const Tensor& c, const MatmulOptions& options) {
 
 }  // namespace
 
-void set_fp32_emulation(bool on) { emulate_fp32 = on; }
-bool fp32_emulation() { return emulate_fp32 && has_amx(); }
-
 void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options) {
   const Sizes sizes = checked_sizes(a, b, c, options);
   if (sizes.m == 0 || sizes.n == 0) return;
   if (sizes.k == 0) return product_of_nothing(c, options);
   if (sizes.m <= kMaxRowsOfRowProduct && !options.transpose_a) return row_product(a, b, c, options);
-  const bool by_amx = a.dtype == DType::kBF16 ? has_amx()
-                                              : 2 * sizes.m * sizes.n * sizes.k >= kFlopsWorthEmulation &&
-                                                    std::min({sizes.m, sizes.n, sizes.k}) >= 32 && fp32_emulation();
-  if (by_amx) return amx_product(a, b, c, options);
+  if (a.dtype == DType::kBF16 && has_amx()) return amx_product(a, b, c, options);
   if (!onednn_product(a, b, c, options)) product_by_widening(a, b, c, options);
 }
 
