@@ -3,10 +3,11 @@
 
   bench/compare.py --venv DIR --smollm2 HF_DIR --gpt2 HF_DIR [--rows train,facts,...] [--repeat 3]
 
-Rows: train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, generate, delta. A training figure is tokens/s over the steps after
-the warm-up; `evaluate` and `facts` are seconds, Lethe's of the whole process where it has no figure of its own. The best PyTorch
-variant of a row counts (eager, torch.compile; logits of all positions or of the targets only). Standard library only."""
-import argparse, json, os, pathlib, random, shutil, statistics, subprocess, sys, tempfile, time
+Rows: train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, process, generate, delta. A training figure is tokens/s over the
+steps after the warm-up; `facts` and `evaluate` are the seconds of the work alone, `process` those of the whole evaluation from the shell
+(imports, loading and all). The best PyTorch variant of a row counts (eager, torch.compile; logits of all positions or of the targets only).
+What the processor can do is measured anew before each run of Lethe, because a shared machine's peak moves. Standard library only."""
+import argparse, json, math, os, pathlib, random, shutil, statistics, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -16,7 +17,7 @@ p.add_argument("--smollm2", required=True)
 p.add_argument("--gpt2")
 p.add_argument("--facts", default=str(ROOT / "recipes/data/counterfact-1000.jsonl"))
 p.add_argument("--build", default=str(ROOT / "build/release"))
-p.add_argument("--rows", default="train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,generate,delta")
+p.add_argument("--rows", default="train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,process,generate,delta")
 p.add_argument("--repeat", type=int, default=3)
 p.add_argument("--steps", type=int, default=4)
 p.add_argument("--threads", type=int, default=2)
@@ -38,9 +39,22 @@ def output(command):
 
 
 def peer(script, *options):
+    begin = time.monotonic()
     line = output([f"{args.venv}/bin/python", HERE / "peer" / script, *options, "--threads", args.threads]).strip().splitlines()[-1]
     say("  peer", script, *options, line)
-    return json.loads(line)
+    return json.loads(line) | {"process": time.monotonic() - begin}
+
+
+def machine():
+    """What two threads can do now: operations a second in bf16 and fp32, bytes read a second."""
+    return json.loads(output([f"{args.build}/bench/matmul_bench", "peak", args.threads]))
+
+
+def parameters(model):
+    """Weights that a token meets in a product: all but the position table, a tied embedding once (as the head)."""
+    with open(pathlib.Path(model) / "model.safetensors", "rb") as f:
+        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+    return sum(math.prod(t["shape"]) for name, t in header.items() if name != "__metadata__" and not name.endswith("wpe.weight"))
 
 
 def peak_memory(command):
@@ -61,14 +75,16 @@ def train_row(name, model, precision):
     data = work / "ids.jsonl"
     r = random.Random(0)
     data.write_text("".join(json.dumps({"input_ids": [r.randrange(vocabulary) for _ in range(512)]}) + "\n" for _ in range(64)))
-    steps = args.steps + 2
+    steps, weights = args.steps + 2, parameters(model)
 
     def ours():
+        peak = machine()[precision]
         _, memory, _ = peak_memory([lethe, "finetune", model, data, "--method", "full", "--out", work / "tuned", "--overwrite", "--max-steps", steps,
                                     "--per-device-train-batch-size", 4, "--learning-rate", "1e-4", "--lr-scheduler-type", "constant", "--max-grad-norm", 0,
                                     "--logging-steps", 1, "--precision", precision, "--threads", args.threads, "--quiet", "--json"])
         lines = [json.loads(x) for x in (work / "tuned/lethe/metrics.jsonl").read_text().splitlines()]
-        return statistics.median(x["tokens_per_second"] for x in lines[2:]), memory
+        speed = statistics.median(x["tokens_per_second"] for x in lines[2:])
+        return speed, memory, 6 * weights * speed / peak
 
     def theirs(*options):
         r = peer("train.py", "--model", model, "--data", data, "--steps", args.steps, "--precision", precision, *options)
@@ -90,7 +106,8 @@ def compare(name, ours, variants, unit, more_is_better):
             b.append(variants[best]())
     m, n = statistics.median(x[0] for x in a), statistics.median(x[0] for x in b)
     row = {"row": name, "unit": unit, "lethe": m, "peer": n, "variant": best, "variants": {k: v[0] for k, v in first.items()},
-           "ratio": m / n if more_is_better else n / m, "lethe_mb": max(x[1] for x in a), "peer_mb": max(x[1] for x in b)}
+           "ratio": m / n if more_is_better else n / m, "lethe_mb": max(x[1] for x in a), "peer_mb": max(x[1] for x in b),
+           "share": statistics.median(x[2] for x in a) if len(a[0]) > 2 else None}
     print(json.dumps(row), flush=True)
     return row
 
@@ -114,17 +131,20 @@ def easyedit():
     return path
 
 
-def evaluate_row():
+def evaluate_row(whole):
+    def once(facts):
+        return peak_memory([lethe, "evaluate", args.smollm2, args.facts, "--limit", facts, "--threads", args.threads, "--json", "--quiet"])[:2]
+
     def ours():
-        seconds, memory, _ = peak_memory([lethe, "evaluate", args.smollm2, args.facts, "--limit", 500, "--threads", args.threads, "--json", "--quiet"])
-        return seconds, memory
+        seconds, memory = once(500)
+        return seconds - (0 if whole else once(1)[0]), memory
 
     def theirs(*options):
         r = peer("facts.py", "evaluate", "--model", args.smollm2, "--facts", easyedit(), *options)
-        return r["seconds"], r.get("peak_rss_mib", 0)
+        return r["process" if whole else "seconds"], r.get("peak_rss_mib", 0)
 
-    return compare("evaluate, 500 facts (whole process)", ours,
-                   {"bf16 " + k: (lambda o=k: theirs("--precision", "bf16", "--logits", o)) for k in ("all", "targets")}, "s", False)
+    return compare("evaluate, 500 facts" + (", the whole process" if whole else ""), ours,
+                   {"bf16, logits of " + k: (lambda o=k: theirs("--precision", "bf16", "--logits", o)) for k in ("all", "targets")}, "s", False)
 
 
 def generate_row():
@@ -133,11 +153,14 @@ def generate_row():
                             "--threads", args.threads, "--json", "--quiet"])
 
     def ours():
+        bandwidth = machine()["bytes"]
         short, long = once(16), once(272)
-        return 256 / (long[0] - short[0]), long[1]
+        speed = 256 / (long[0] - short[0])
+        return speed, long[1], 2 * parameters(args.smollm2) * speed / bandwidth
 
     def theirs(*options):
-        return peer("generate.py", "--model", args.smollm2, "--precision", "bf16", *options)["tokens_per_second"], 0
+        r = peer("generate.py", "--model", args.smollm2, "--precision", "bf16", *options)
+        return r["tokens_per_second"], r.get("peak_rss_mib", 0)
 
     variants = {"generate": [], "static cache": ["--cache", "static"]}
     if not args.eager:
@@ -166,12 +189,13 @@ def delta_row():
 ROWS = {"train-gpt2": lambda: train_row("train GPT-2 124M, 4 x 512, bf16", args.gpt2, "bf16"),
         "train-smollm2": lambda: train_row("train SmolLM2-135M, 4 x 512, bf16", args.smollm2, "bf16"),
         "train-smollm2-fp32": lambda: train_row("train SmolLM2-135M, 4 x 512, fp32", args.smollm2, "fp32"),
-        "facts": facts_row, "evaluate": evaluate_row, "generate": generate_row, "delta": delta_row}
+        "facts": facts_row, "evaluate": lambda: evaluate_row(False), "process": lambda: evaluate_row(True), "generate": generate_row, "delta": delta_row}
 rows = []
 for name in args.rows.split(","):
     say("==", name)
     rows.append(ROWS[name]())
 shutil.rmtree(work)
-print("\n| work | Lethe | PyTorch, best | which | ratio | peak memory, MB |\n|---|---:|---:|---|---:|---:|")
+print("\n| work | Lethe | PyTorch, best | which | ratio | share of the peak | peak memory, MB |\n|---|---:|---:|---|---:|---:|---:|")
 for r in rows:
-    print(f"| {r['row']} | {r['lethe']:.4g} {r['unit']} | {r['peer']:.4g} | {r['variant']} | {r['ratio']:.2f} | {r['lethe_mb']:.0f} / {r['peer_mb']:.0f} |")
+    share = f"{100 * r['share']:.0f} %" if r["share"] else ""
+    print(f"| {r['row']} | {r['lethe']:.4g} {r['unit']} | {r['peer']:.4g} | {r['variant']} | {r['ratio']:.2f} | {share} | {r['lethe_mb']:.0f} / {r['peer_mb']:.0f} |")

@@ -1,5 +1,5 @@
 // The matrix products of a training step, one by one: milliseconds, GFLOP/s, and the share of what the processor can
-// do. matmul_bench [bf16|fp32] [threads]
+// do. matmul_bench [bf16|fp32|peak] [threads]; `peak` prints what the processor can do and nothing else, as JSON.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -138,6 +138,11 @@ void bench_one_row(DType dtype) {
 int main(int argc, char** argv) {
   const std::string_view wanted = argc > 1 ? argv[1] : "";
   if (argc > 2) set_num_threads(std::atoi(argv[2]));
+  if (wanted == "peak") {
+    fmt::print("{{\"bf16\":{:.4g},\"fp32\":{:.4g},\"bytes\":{:.4g}}}\n", measure_peak_flops(DType::kBF16),
+               measure_peak_flops(DType::kF32), measure_peak_bandwidth());
+    return 0;
+  }
   for (const DType dtype : {DType::kBF16, DType::kF32}) {
     if (!wanted.empty() && wanted != name_of(dtype)) continue;
     bench(dtype);

@@ -17,14 +17,19 @@ PROMPT = {"counterfact": "prompt", "zsre": "src"}
 
 
 def grid(name):
-    """(method, rate, learning rate, epochs): the paper's settings around those that a 135 M model needs."""
-    full, lora, paper = [5e-5, 1.5e-4], [5e-4, 2e-3], []
-    for lr in full:
-        paper += [("ft", None, lr, 3)] + [("f-ft", r, lr, 3) for r in (0.1, 0.3, 1.0)] + [("f-lora-ft", r, lr, 3) for r in (1.0, 3.0)]
-    for lr in lora:
-        paper += [("lora", None, lr, 3)] + [("f-lora", r, lr, 3) for r in (0.3, 0.7, 1.5)]
-    long = [(m, r, lr, 10) for m, r, lr in [("ft", None, 5e-5), ("f-ft", 0.3, 5e-5), ("f-ft", 1.0, 5e-5), ("lora", None, 2e-3), ("f-lora", 0.7, 2e-3)]]
-    return {"paper": paper, "long": long}[name]
+    """(method, rate, learning rate, epochs[, LoRA's target]): the paper's settings around those that a 135 M model needs."""
+    if name == "paper":
+        settings = []
+        for lr in (5e-5, 1.5e-4):
+            settings += [("ft", None, lr, 3)] + [("f-ft", r, lr, 3) for r in (0.1, 0.3, 1.0)] + [("f-lora-ft", r, lr, 3) for r in (1.0, 3.0)]
+        for lr in (5e-4, 2e-3):
+            settings += [("lora", None, lr, 3)] + [("f-lora", r, lr, 3) for r in (0.3, 0.7, 1.5)]
+        return settings
+    if name == "long":  # learned to the end
+        return [("ft", None, 5e-5, 10), ("f-ft", 0.3, 5e-5, 10), ("f-ft", 1.0, 5e-5, 10), ("lora", None, 2e-3, 10), ("f-lora", 0.7, 2e-3, 10)]
+    if name == "targets":  # which matrices: attention's q and v are the paper's; the feed-forward alone; all
+        return [(m, r, 5e-4, 3, t) for t in ("gate_proj,up_proj,down_proj", "all-linear") for m, r in (("lora", None), ("f-lora", 0.7), ("f-lora", 1.5))]
+    sys.exit(f"--grid {name}: paper, long or targets expected")
 
 
 def lethe(args, *command):
@@ -44,7 +49,7 @@ def run(args):
         records = [json.loads(line) for line in DATA[data].read_text().splitlines()]
         for seed in range(args.seeds):
             block = records[seed * args.facts:(seed + 1) * args.facts]
-            jobs = [(m, r, lr, e) for m, r, lr, e in grid(args.grid) if json.dumps([data, seed, m, r, lr, e]) not in known]
+            jobs = [setting for setting in grid(args.grid) if json.dumps([data, seed, *setting]) not in known]
             if not jobs:
                 continue
             facts, teach, taught, updated = (out / n for n in ("facts.jsonl", "teach.jsonl", "taught", "updated"))
@@ -53,12 +58,13 @@ def run(args):
             common = ["--seed", seed, "--overwrite", "--per-device-train-batch-size", 16]
             lethe(args, "update", args.model, teach, "--method", "ft", "--num-train-epochs", 3, "--learning-rate", args.teach_learning_rate,
                   "--no-eval", "--out", taught, *common)
-            for method, rate, lr, epochs in jobs:
+            for method, rate, lr, epochs, *target in jobs:
                 extra = [] if rate is None else ["--rate", rate, "--forget-epochs", 3]
+                extra += ["--lora-target", *target] if target else []
                 r = lethe(args, "update", taught, facts, "--method", method, "--learning-rate", lr, "--num-train-epochs", epochs,
                           "--out", updated, *extra, *common)
                 page = json.loads((updated / "lethe/results.json").read_text())
-                line = {"key": [data, seed, method, rate, lr, epochs], "before": r["before"], "forgotten": page["forgotten"], "after": r["after"], "seconds": r["seconds"]}
+                line = {"key": [data, seed, method, rate, lr, epochs, *target], "before": r["before"], "forgotten": page["forgotten"], "after": r["after"], "seconds": r["seconds"]}
                 with results.open("a") as f:
                     f.write(json.dumps(line) + "\n")
                 print(line["key"], round(r["after"]["reliability"]["token_accuracy"], 1), file=sys.stderr)
@@ -93,26 +99,26 @@ def table(args):
         mine = [r for r in rows if r["key"][0] == data]
         before = {r["key"][1]: r["before"]["old"]["reliability"]["token_accuracy"] for r in mine}
         print(f"\n### {data}\n\nOld answers known before: {interval(list(before.values()))} ({len(before)} seeds).\n")
-        print("| method | rate | learning rate | epochs | " + " | ".join(MEASURES) + " | reliability, generality, locality against the baseline |")
+        print("| method | rate | learning rate | epochs | " + " | ".join(MEASURES) + " | reliability, generality, locality, old left against the baseline |")
         print("|---|---:|---:|---:|" + "---:|" * len(MEASURES) + "---|")
         settings = []
         for r in mine:
             if r["key"][2:] not in settings:
                 settings.append(r["key"][2:])
-        for method, rate, lr, epochs in settings:
-            these = {r["key"][1]: r for r in mine if r["key"][2:] == [method, rate, lr, epochs]}
+        for method, rate, lr, epochs, *target in settings:
+            these = {r["key"][1]: r for r in mine if r["key"][2:] == [method, rate, lr, epochs, *target]}
             cells = []
             for f in MEASURES.values():
                 values = [v for v in map(f, these.values()) if v is not None]
                 cells.append(interval(values) if values else "")
-            base = {r["key"][1]: r for r in mine if r["key"][2:] == ["lora" if method == "f-lora" else "ft", None, lr, epochs]}
+            base = {r["key"][1]: r for r in mine if r["key"][2:] == ["lora" if method == "f-lora" else "ft", None, lr, epochs, *target]}
             paired = ""
             if rate is not None and base:
                 parts = []
-                for name in list(MEASURES)[:3]:
+                for name in list(MEASURES)[:4]:
                     parts.append(interval([MEASURES[name](these[s]) - MEASURES[name](base[s]) for s in these if s in base]))
                 paired = ", ".join(("+" if not p.startswith("-") else "") + p for p in parts)
-            print(f"| {method} | {'' if rate is None else rate} | {lr:g} | {epochs} | " + " | ".join(cells) + f" | {paired} |")
+            print(f"| {' '.join([method, *target])} | {'' if rate is None else rate} | {lr:g} | {epochs} | " + " | ".join(cells) + f" | {paired} |")
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -19,15 +19,20 @@ namespace {
 
 using namespace amx;
 
-constexpr int64_t kStretch = 768;  // of K: 32 rows of A are then 48 KB
+constexpr int64_t kStretch = 576;  // of K: 32 rows of A are then 36 KB, and B has room to pass
 constexpr int64_t kStripBytes = 5 << 18;
-constexpr int64_t kRowsAtOnce = 1024;  // of C, whose unfinished sums wait in a cache when K has several stretches
+constexpr int64_t kLargeBytes = 1 << 20;  // an output that no cache keeps until it is needed
+constexpr int64_t kRowsAtOnce = 1024;     // of C, whose unfinished sums wait in a cache when K has several stretches
 
 // A finished block of sums on its way into c, row by row: the vector unit does that while the tile unit multiplies the
 // next block.
 class FinishedBlock {
  public:
-  FinishedBlock(const Tensor& c, const MatmulOptions& options) : c_(c), options_(options) {}
+  FinishedBlock(const Tensor& c, const MatmulOptions& options) : c_(c), options_(options) {
+    const auto size = static_cast<int64_t>(size_of(c.dtype));
+    const bool whole_lines = reinterpret_cast<uintptr_t>(c.data) % 64 == 0 && c.stride * size % 64 == 0;
+    large_ = !options.accumulate && whole_lines && c.rows * c.cols * size >= kLargeBytes;
+  }
 
   LETHE_AMX void start(const float* sums, int64_t row, int64_t col, int64_t next_steps) {
     rows_a_step_ = divided_up(kBlock, next_steps);
@@ -39,16 +44,15 @@ class FinishedBlock {
     const int64_t cols = std::min(kBlock, c_.cols - col);
     masks_[0] = static_cast<__mmask16>((1u << std::min<int64_t>(cols, 16)) - 1);
     masks_[1] = static_cast<__mmask16>((1u << std::max<int64_t>(cols - 16, 0)) - 1);
+    past_caches_ = large_ && cols == kBlock;
   }
   LETHE_AMX void operator()() { write_rows(rows_a_step_); }  // between the steps of the next block
   LETHE_AMX void write_rows(int64_t count) {
-    for (const int64_t end = std::min(rows_, next_ + count); next_ < end; ++next_) {
-      for (int64_t half = 0; half < 2; ++half) write_half_row(half);
-    }
+    for (const int64_t end = std::min(rows_, next_ + count); next_ < end; ++next_) write_row();
   }
 
  private:
-  LETHE_AMX void write_half_row(int64_t half) {
+  LETHE_AMX __m512 half_row(int64_t half) const {
     const __mmask16 mask = masks_[half];
     const int64_t row = row_ + next_, col = col_ + half * kTile;
     __m512 x = _mm512_load_ps(sums_ + (next_ / kTile * 2 + half) * 256 + next_ % kTile * kTile);
@@ -58,21 +62,37 @@ class FinishedBlock {
     if (o.residual) {
       x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, o.residual->f32() + row * o.residual->stride + col));
     }
+    if (o.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, c_.f32() + row * c_.stride + col));
+    return x;
+  }
+  LETHE_AMX void write_row() {
+    const __m512 left = half_row(0), right = half_row(1);
     if (c_.dtype == DType::kF32) {
-      float* out = c_.f32() + row * c_.stride + col;
-      if (o.accumulate) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, out));
-      _mm512_mask_storeu_ps(out, mask, x);
+      float* out = c_.f32() + (row_ + next_) * c_.stride + col_;
+      if (past_caches_) {
+        _mm512_stream_ps(out, left);
+        _mm512_stream_ps(out + kTile, right);
+      } else {
+        _mm512_mask_storeu_ps(out, masks_[0], left);
+        _mm512_mask_storeu_ps(out + kTile, masks_[1], right);
+      }
     } else {
-      const __m256bh rounded = _mm512_cvtneps_pbh(x);
-      __m256i bits;
+      uint16_t* out = c_.bf16() + (row_ + next_) * c_.stride + col_;
+      const __m512bh rounded = _mm512_cvtne2ps_pbh(right, left);
+      __m512i bits;
       std::memcpy(&bits, &rounded, sizeof(bits));
-      _mm256_mask_storeu_epi16(c_.bf16() + row * c_.stride + col, mask, bits);
+      if (past_caches_) {
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(out), bits);
+      } else {
+        _mm512_mask_storeu_epi16(out, _mm512_kunpackw(masks_[1], masks_[0]), bits);
+      }
     }
   }
 
   const Tensor c_;
   const MatmulOptions& options_;
   const float* sums_ = nullptr;
+  bool large_ = false, past_caches_ = false;  // written without being read into the caches first
   int64_t row_ = 0, col_ = 0, next_ = 0, rows_ = 0, rows_a_step_ = 0;
   __mmask16 masks_[2] = {};
 };
@@ -98,6 +118,20 @@ struct Rectangle {
   int64_t row_begin, row_end, col_begin, col_end;
 };
 
+// `panels` panels of B from column `first`, `stride` apart, in the order in which B lies in memory.
+LETHE_AMX void pack_strip(const Operand& b, int64_t first, int64_t panels, int64_t k, int64_t steps, int64_t stride,
+                          uint16_t* out) {
+  if (b.depth_is_inner) {
+    for (int64_t j = 0; j < panels; ++j) pack_panel(b, first + j * kBlock, k, steps, true, out + j * stride);
+    return;
+  }
+  for (int64_t s = 0; s < steps; ++s) {
+    for (int64_t j = 0; j < panels; ++j) {
+      pack_panel(b, first + j * kBlock, k + s * kStep, 1, true, out + j * stride + s * kStepElements);
+    }
+  }
+}
+
 LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tensor& c, const MatmulOptions& options,
                                   const Rectangle& part) {
   if (part.row_begin == part.row_end || part.col_begin == part.col_end) return;
@@ -117,9 +151,7 @@ LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tens
       const int64_t rows = std::min(rows_at_once, part.row_end - row);
       for (int64_t step = 0; step < steps; step += stretch) {
         const int64_t now = std::min(stretch, steps - step);
-        for (int64_t j = 0; j < cols; ++j) {
-          pack_panel(b, (col + j) * kBlock, step * kStep, now, true, scratch.b + j * panel);
-        }
+        pack_strip(b, col * kBlock, cols, step * kStep, now, panel, scratch.b);
         for (int64_t i = 0; i < rows; ++i) {
           pack_panel(a, (row + i) * kBlock, step * kStep, now, false, scratch.a);
           for (int64_t j = 0; j < cols; ++j) {
@@ -132,6 +164,7 @@ LETHE_AMX void multiply_rectangle(const Operand& a, const Operand& b, const Tens
       finished.write_rows(kBlock);
     }
   }
+  _mm_sfence();  // what went past the caches, before the others read it
   _tile_release();
 }
 

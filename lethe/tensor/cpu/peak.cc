@@ -1,4 +1,5 @@
-// What this processor can do at most, measured: the figure that all others are shares of.
+// What this processor can do at most, measured: the figure that all others are shares of. The operations are counted in
+// loops that touch registers only, the bytes in plain reads.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lethe/tensor/cpu/peak.cc"
 #include <algorithm>
@@ -6,6 +7,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
+#include "lethe/tensor/cpu/amx_product.h"
+#include "lethe/tensor/cpu/amx_tiles.h"
 #include "lethe/tensor/cpu/simd.h"
 #include "lethe/tensor/ops.h"
 
@@ -26,6 +29,20 @@ float read_all(const float* x, int64_t n) {
   return hn::GetLane(hn::SumOfLanes(FloatTag(), hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
+// `rounds` of kSums independent multiply-adds; the result keeps the compiler from leaving them out.
+constexpr int kSums = 12;  // enough to hide the latency of two units
+float multiply_add(int64_t rounds) {
+  Floats sum[kSums];
+  for (int i = 0; i < kSums; ++i) sum[i] = set(static_cast<float>(i));
+  const Floats x = set(0.5f), y = set(0.25f);
+  for (int64_t r = 0; r < rounds; ++r) {
+    for (int i = 0; i < kSums; ++i) sum[i] = hn::MulAdd(sum[i], x, y);
+  }
+  for (int i = 1; i < kSums; ++i) sum[0] = hn::Add(sum[0], sum[i]);
+  return hn::GetLane(hn::SumOfLanes(FloatTag(), sum[0]));
+}
+int64_t operations_a_round() { return 2 * kSums * lanes(); }
+
 }  // namespace
 }  // namespace lethe::tensor::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -34,6 +51,8 @@ HWY_AFTER_NAMESPACE();
 namespace lethe::tensor {
 
 HWY_EXPORT(read_all);
+HWY_EXPORT(multiply_add);
+HWY_EXPORT(operations_a_round);
 
 namespace {
 
@@ -57,6 +76,46 @@ double shortest_run(double seconds, const Body& body) {
 
 }  // namespace
 
+namespace {
+
+// A loop whose only work is so many operations a round.
+struct Rounds {
+  float (*run)(int64_t rounds);
+  int64_t operations;
+};
+
+LETHE_AMX float multiply_tiles(int64_t rounds) {
+  _tile_loadconfig(&amx::kTileConfig);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  for (int64_t r = 0; r < rounds; ++r) {
+    _tile_dpbf16ps(0, 4, 5);
+    _tile_dpbf16ps(1, 4, 5);
+    _tile_dpbf16ps(2, 4, 5);
+    _tile_dpbf16ps(3, 4, 5);
+  }
+  _tile_release();
+  return 0;
+}
+
+constexpr int kPairSums = 12;
+__attribute__((target("avx512f,avx512bf16"))) float multiply_pairs(int64_t rounds) {
+  __m512 sum[kPairSums];
+  for (__m512& s : sum) s = _mm512_setzero_ps();
+  const __m512bh x = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(0.5f));
+  for (int64_t r = 0; r < rounds; ++r) {
+    for (__m512& s : sum) s = _mm512_dpbf16_ps(s, x, x);
+  }
+  for (const __m512& s : sum) sum[0] = _mm512_add_ps(sum[0], s);
+  return _mm512_cvtss_f32(sum[0]);
+}
+
+}  // namespace
+
 bool has_fast_bf16() {
   // oneDNN's instruction sets are sets of bits: AMX holds AVX512-BF16. It also knows what the system allows.
   const int isa = static_cast<int>(dnnl::get_effective_cpu_isa());
@@ -65,15 +124,22 @@ bool has_fast_bf16() {
 }
 
 double measure_peak_flops(DType dtype) {
-  double best = 0;
-  for (const int64_t n : {1024, 2048}) {
-    Buffer a(static_cast<size_t>(n * n) * size_of(dtype)), b(static_cast<size_t>(n * n) * size_of(dtype)),
-        c(static_cast<size_t>(n * n) * size_of(dtype));
-    const Tensor ta(a.data(), dtype, n, n), tb(b.data(), dtype, n, n), tc(c.data(), dtype, n, n);
-    const double seconds = shortest_run(0.1, [&] { matmul(ta, tb, tc); });
-    best = std::max(best, 2.0 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n) / seconds);
+  Rounds rounds{[](int64_t n) { return HWY_DYNAMIC_DISPATCH(multiply_add)(n); },
+                HWY_DYNAMIC_DISPATCH(operations_a_round)()};
+  if (dtype == DType::kBF16 && has_amx()) {
+    rounds = {multiply_tiles, 4 * 2 * 16 * 16 * 32};
+  } else if (dtype == DType::kBF16 && has_fast_bf16()) {
+    rounds = {multiply_pairs, 2 * 2 * 16 * kPairSums};
   }
-  return best;
+  constexpr int64_t kRounds = 200'000;
+  const int64_t threads = num_threads();
+  std::vector<float> results(static_cast<size_t>(threads));
+  const double seconds = shortest_run(0.2, [&] {
+    parallel_for(threads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) results[static_cast<size_t>(i)] = rounds.run(kRounds);
+    });
+  });
+  return static_cast<double>(threads * kRounds * rounds.operations) / seconds;
 }
 
 double measure_peak_bandwidth() {
