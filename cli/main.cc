@@ -49,7 +49,7 @@ void run(Arguments arguments) {
 
 // What the system would answer with a sudden death becomes an error like others.
 void tame_system() {
-  std::signal(SIGPIPE, SIG_IGN);  // nobody reads stdout any more
+  std::signal(SIGPIPE, SIG_IGN);  // nobody reads stdout any more: a write error
   std::signal(SIGXFSZ, SIG_IGN);  // a file grows past `ulimit -f`
   // Where a standard stream is closed, the next file opened would get its number, and our output. Writing to this one
   // fails.

@@ -1,11 +1,9 @@
 #include "cli/program.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 #include "lethe/run/progress.h"
 #include "lethe/tensor/ops.h"
@@ -40,10 +38,7 @@ tensor::DType Common::dtype() const {
   return bf16 ? tensor::DType::kBF16 : tensor::DType::kF32;
 }
 
-void print(std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  check(written, "writing the result to stdout: {}", std::strerror(errno));
-}
+void print(std::string_view text) { write_all(STDOUT_FILENO, text, "the result to stdout"); }
 
 std::string json_text(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);

@@ -24,7 +24,8 @@ struct OpenFile {  // a descriptor that closes itself
 
 size_t regular_size(const OpenFile& file, const fs::path& path) {
   struct stat info;
-  check(::fstat(file.fd, &info) == 0, "cannot read {}: {}", path.string(), std::strerror(errno));
+  const int failed = ::fstat(file.fd, &info);
+  check(failed == 0, "cannot read {}: {}", path.string(), std::strerror(errno));
   check(!S_ISDIR(info.st_mode), "cannot read {}: it is a directory, a file was expected", path.string());
   return static_cast<size_t>(info.st_size);
 }
@@ -95,18 +96,12 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* data, size_t size) {
-  const char* p = static_cast<const char*>(data);
-  while (size > 0) {
-    const ssize_t n = ::write(fd_, p, size);
-    if (n < 0 && errno == EINTR) continue;
-    check(n > 0, "cannot write {}: {}", path_.string(), std::strerror(errno));
-    p += n;
-    size -= static_cast<size_t>(n);
-  }
+  write_all(fd_, {static_cast<const char*>(data), size}, path_.string());
 }
 
 void AtomicFile::commit() {
-  check(::fsync(fd_) == 0 || errno == EINVAL, "cannot write {}: {}", path_.string(), std::strerror(errno));
+  const bool synced = ::fsync(fd_) == 0 || errno == EINVAL;
+  check(synced, "cannot write {}: {}", path_.string(), std::strerror(errno));
   const int fd = std::exchange(fd_, -1);
   if (::close(fd) != 0 || ::rename(part_.c_str(), path_.c_str()) != 0) {
     const int reason = errno;
@@ -119,6 +114,30 @@ void write_file(const fs::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.write(bytes);
   file.commit();
+}
+
+void write_all(int fd, std::string_view bytes, const std::string& name) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    check(n > 0, "cannot write {}: {}", name, std::strerror(errno));
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+std::string name_of(const fs::path& path) {
+  if (path.empty()) return "";
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint) {
+  if (!fs::exists(out)) return;
+  const bool directory = fs::is_directory(out);
+  if (kind == OutKind::kDirectory) check(directory, "--out {} is a file, a directory is expected", out.string());
+  if (kind == OutKind::kFile) check(!directory, "--out {} is a directory, a file is expected", out.string());
+  check(overwrite, "--out {} exists; --overwrite replaces {}{}", out.string(), directory ? "what is in it" : "it",
+        hint);
 }
 
 }  // namespace lethe

@@ -54,4 +54,15 @@ class AtomicFile {
 
 void write_file(const fs::path& path, std::string_view bytes);  // AtomicFile in one call
 
+// Writes all of it to a descriptor, whatever signals come; errors call it `name`.
+void write_all(int fd, std::string_view bytes, const std::string& name);
+
+// What a file or a directory is called: "smollm2", also of "models/smollm2/" and, inside of it, of ".".
+std::string name_of(const fs::path& path);
+
+// The rule of every --out: what exists, an empty directory too, is refused unless `overwrite`; a file never takes the
+// place of a directory, nor the other way round. `hint` ends the message.
+enum class OutKind { kFile, kDirectory };
+void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint = "");
+
 }  // namespace lethe

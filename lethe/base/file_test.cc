@@ -37,6 +37,29 @@ TEST_CASE("errors name the path and the reason") {
   CHECK_THROWS_WITH_AS(write_file(dir / "no" / "x", ""), doctest::Contains("No such file"), Error);
 }
 
+TEST_CASE("an --out that exists is refused unless it is to be overwritten, and only by its own kind") {
+  TempDir dir;
+  fs::create_directory(dir / "empty");
+  write_file(dir / "file", "");
+  check_out(dir / "new", OutKind::kDirectory, false);
+  check_out(dir / "new", OutKind::kFile, false);
+  const auto refused = [&](const char* name, OutKind kind, bool overwrite, const char* message) {
+    CHECK_THROWS_WITH_AS(check_out(dir / name, kind, overwrite, "; or not"), doctest::Contains(message), Error);
+  };
+  refused("empty", OutKind::kDirectory, false, "empty exists; --overwrite replaces what is in it; or not");
+  refused("file", OutKind::kFile, false, "file exists; --overwrite replaces it; or not");
+  check_out(dir / "empty", OutKind::kDirectory, true);
+  check_out(dir / "file", OutKind::kFile, true);
+  refused("empty", OutKind::kFile, true, "a file is expected");
+  refused("file", OutKind::kDirectory, true, "a directory is expected");
+}
+
+TEST_CASE("the name of a path, with and without a slash at its end") {
+  for (const char* path : {"models/smollm2", "models/smollm2/", "smollm2", "models/../smollm2/.", "/smollm2"})
+    CHECK(name_of(path) == "smollm2");
+  CHECK(name_of(".") == fs::current_path().filename());
+}
+
 TEST_CASE("lines with either ending, the last without one") {
   TempDir dir;
   write_file(dir / "l", "a\r\n\nb");

@@ -21,7 +21,6 @@ void catch_interrupts() {
   action.sa_handler = handle;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is a write error, not a silent death
 }
 
 bool interrupted() { return g_interrupted.load(std::memory_order_relaxed); }

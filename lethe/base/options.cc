@@ -174,6 +174,10 @@ void Options::no_effect(std::string_view name, std::string_view reason) {
   option.effective_ = false;
 }
 
+void Options::explain(std::string_view name, std::string help) {
+  const_cast<Option&>(at(name)).help_ = std::move(help);
+}
+
 // Reads arguments[i], "--name", "--name=value" or "--name value"; returns the index of the next argument.
 size_t Options::read_named(std::span<const std::string> arguments, size_t i) {
   const std::string_view argument = std::string_view(arguments[i]).substr(2);

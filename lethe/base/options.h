@@ -100,6 +100,8 @@ class Options {
   bool was_set(std::string_view name) const;  // by an argument or by --config
   // The option does nothing in this run: an error if it was set, else it is left out of what is resolved.
   void no_effect(std::string_view name, std::string_view reason);
+  // What --help says of an option that does something else in this command than in others.
+  void explain(std::string_view name, std::string help);
 
   std::string help() const;
   std::string toml() const;   // the resolved configuration: `lethe COMMAND --config` of it repeats the run

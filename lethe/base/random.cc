@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "lethe/base/hash.h"
+
 namespace lethe {
 namespace {
 
@@ -18,10 +20,8 @@ uint64_t rotl(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 }  // namespace
 
 Random::Random(uint64_t seed, std::string_view name, uint64_t index) {
-  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a of the name
-  for (unsigned char c : name) hash = (hash ^ c) * 0x100000001b3ULL;
   uint64_t x = seed;
-  x = splitmix64(x) ^ hash;
+  x = splitmix64(x) ^ fnv1a(name);
   x = splitmix64(x) ^ index;
   for (uint64_t& s : state_) s = splitmix64(x);
 }

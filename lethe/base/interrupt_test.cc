@@ -1,0 +1,43 @@
+#include "lethe/base/interrupt.h"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <initializer_list>
+
+using namespace lethe;
+
+TEST_CASE("the first signal raises the flag, which stays until it is cleared") {
+  struct sigaction on_int, on_term;
+  sigaction(SIGINT, nullptr, &on_int);
+  sigaction(SIGTERM, nullptr, &on_term);
+  catch_interrupts();
+  for (const int signal : {SIGINT, SIGTERM}) {
+    CHECK_FALSE(interrupted());
+    std::raise(signal);
+    CHECK(interrupted());
+    CHECK(interrupted());
+    clear_interrupt();
+  }
+  raise_interrupt();
+  CHECK(interrupted());
+  clear_interrupt();
+  sigaction(SIGINT, &on_int, nullptr);
+  sigaction(SIGTERM, &on_term, nullptr);
+}
+
+TEST_CASE("the second signal ends the program, status 130") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    catch_interrupts();
+    std::raise(SIGINT);
+    std::raise(SIGTERM);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
+}
