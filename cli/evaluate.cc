@@ -18,7 +18,7 @@ measure::LocalityAnswers locality_answers(const fs::path& before, tensor::DType 
   }
   const study::AnyModel any = study::AnyModel::open(before);
   model::Transformer transformer = any.load(precision);
-  return measure::evaluate(transformer, any.tokenizer(), format, facts).locality;
+  return measure::evaluate({transformer, before.string()}, any.tokenizer(), format, facts).locality;
 }
 
 }  // namespace
@@ -59,15 +59,15 @@ void evaluate(Arguments arguments) {
   measure::LocalityAnswers answers;
   if (!before.empty()) answers = locality_answers(before, common.dtype(), format, facts);
   model::Transformer transformer = any.load(common.dtype());
-  const measure::EvaluationDetail detail =
-      measure::evaluate(transformer, any.tokenizer(), format, facts, before.empty() ? nullptr : &answers);
+  const measure::EvaluationDetail detail = measure::evaluate({transformer, model.string()}, any.tokenizer(), format,
+                                                             facts, before.empty() ? nullptr : &answers);
 
   if (rows_file) {
     for (const OrderedJson& row : detail.rows) rows_file->write(json_text(row) + "\n");
     rows_file->commit();
   }
   if (common.json) return print_json(detail.summary.json());
-  print(measure::evaluation_table({{model.filename().string(), detail.summary}}));
+  print(measure::evaluation_table({{name_of(model), detail.summary}}));
 }
 
 }  // namespace lethe::cli

@@ -55,15 +55,16 @@ void perplexity(Arguments arguments) {
   double total = 0;
   int64_t tokens = 0;
   OrderedJson records = OrderedJson::array();
-  measure::score_examples(transformer, data.examples, "perplexity", [&](size_t, const model::TargetScores& scores) {
-    const double nll = std::accumulate(scores.nll.begin(), scores.nll.end(), 0.0);
-    const auto count = static_cast<int64_t>(scores.nll.size());
-    OrderedJson record{{"nll", nll / static_cast<double>(count)}, {"tokens", count}};
-    if (per_token) record["token_nll"] = scores.nll;
-    records.push_back(std::move(record));
-    total += nll;
-    tokens += count;
-  });
+  measure::score_examples({transformer, model.string()}, data.examples, "perplexity",
+                          [&](size_t, const model::TargetScores& scores) {
+                            const double nll = std::accumulate(scores.nll.begin(), scores.nll.end(), 0.0);
+                            const auto count = static_cast<int64_t>(scores.nll.size());
+                            OrderedJson record{{"nll", nll / static_cast<double>(count)}, {"tokens", count}};
+                            if (per_token) record["token_nll"] = scores.nll;
+                            records.push_back(std::move(record));
+                            total += nll;
+                            tokens += count;
+                          });
   const double nll = total / static_cast<double>(tokens);
   if (common.json)
     return print_json(

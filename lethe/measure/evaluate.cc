@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lethe/base/error.h"
@@ -134,9 +135,9 @@ void check_questions(const text::Tokenizer& tokenizer, const text::Template& for
   Questions(tokenizer, format, positions, facts);
 }
 
-EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& tokenizer, const text::Template& format,
+EvaluationDetail evaluate(const NamedModel& model, const text::Tokenizer& tokenizer, const text::Template& format,
                           const std::vector<facts::Fact>& facts, const LocalityAnswers* before) {
-  const Questions questions(tokenizer, format, model.config().max_positions, facts);
+  const Questions questions(tokenizer, format, model.transformer.config().max_positions, facts);
   const std::vector<AnswerScore> scores = score_answers(model, questions.examples, "evaluate");
 
   EvaluationDetail detail;
@@ -204,8 +205,9 @@ std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation
       {"old answers left", &Evaluation::old_reliability, &Measure::token_accuracy, &Measure::count},
       {"  rephrased", &Evaluation::old_generality, &Measure::token_accuracy, &Measure::count},
   };
+  const auto width = [](const std::string& name) { return std::max<size_t>(10, name.size() + 2); };
   std::string table = fmt::format("{:<28}", "percent");
-  for (const auto& [name, evaluation] : columns) table += fmt::format("{:>10}", name);
+  for (const auto& [name, evaluation] : columns) table += fmt::format("{:>{}}", name, width(name));
   table += '\n';
   for (const Row& row : rows) {
     std::string line = fmt::format("{:<28}", row.name);
@@ -213,7 +215,7 @@ std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation
     for (const auto& [name, evaluation] : columns) {
       const Measure& m = evaluation.*row.measure;
       const bool has = m.*row.count > 0;
-      line += has ? fmt::format("{:>10.1f}", m.*row.value) : fmt::format("{:>10}", "-");
+      line += has ? fmt::format("{:>{}.1f}", m.*row.value, width(name)) : fmt::format("{:>{}}", "-", width(name));
       any |= has;
     }
     if (any) table += line + '\n';

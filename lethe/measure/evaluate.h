@@ -39,8 +39,9 @@ struct EvaluationDetail {
   std::vector<OrderedJson> rows;  // one a fact
 };
 
-// Locality is measured against `before`, or against the file's own answers where it is null.
-EvaluationDetail evaluate(model::Transformer& model, const text::Tokenizer& tokenizer, const text::Template& format,
+// Error where the model's outputs are not numbers. Locality is measured against `before`, or against the file's own
+// answers where it is null.
+EvaluationDetail evaluate(const NamedModel& model, const text::Tokenizer& tokenizer, const text::Template& format,
                           const std::vector<facts::Fact>& facts, const LocalityAnswers* before = nullptr);
 
 // A prompt with its answer, as a model of so many positions reads it. Errors begin with `where`: no token of the answer

@@ -1,8 +1,8 @@
 #include "lethe/measure/score.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
-#include <memory>
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
@@ -15,16 +15,32 @@ namespace {
 // Large enough to keep the products busy, small enough that the logits of a batch stay in reach of the caches.
 constexpr int64_t kBatchTokens = 2048;
 
-void stop_if_interrupted() {
+bool is_target(int32_t label) { return label != text::kNoTarget; }
+
+// Where the answer begins.
+std::ptrdiff_t prompt_length(const text::Example& example) {
+  return std::find_if(example.labels.begin(), example.labels.end(), is_target) - example.labels.begin();
+}
+
+bool same_prompt(const text::Example& a, const text::Example& b) {
+  const std::ptrdiff_t length = prompt_length(a);
+  return length == prompt_length(b) && std::equal(a.ids.begin(), a.ids.begin() + length, b.ids.begin());
+}
+
+model::TargetScores score(const NamedModel& model, const model::Batch& batch) {
   if (interrupted()) throw Interrupted("interrupted while measuring");
+  model::TargetScores scores;
+  if (batch.targets() > 0) model.transformer.score(batch, scores);
+  for (const float nll : scores.nll)
+    check(std::isfinite(nll), "{}: the model's outputs are not numbers (the loss of a token is {})", model.name, nll);
+  return scores;
 }
 
 // One forward pass: prompts once, each answer as a span that sees its prompt.
 class SharedBatch {
  public:
   void add(size_t index, const text::Example& example) {
-    const auto is_target = [&](int32_t label) { return label != text::kNoTarget; };
-    const auto first = std::find_if(example.labels.begin(), example.labels.end(), is_target) - example.labels.begin();
+    const std::ptrdiff_t first = prompt_length(example);
     const auto length = static_cast<int64_t>(example.ids.size());
     check(first > 0 && first < length, "example {} has no answer after a prompt", index);
     const std::vector<int32_t> prompt(example.ids.begin(), example.ids.begin() + first);
@@ -45,11 +61,8 @@ class SharedBatch {
 
   int64_t tokens() const { return batch_.tokens(); }
 
-  void run(model::Transformer& model, std::vector<AnswerScore>& results) {
-    if (answers_.empty()) return;
-    stop_if_interrupted();
-    model::TargetScores scores;
-    model.score(batch_, scores);
+  void run(const NamedModel& model, std::vector<AnswerScore>& results) {
+    const model::TargetScores scores = score(model, batch_);
     std::ptrdiff_t at = 0;
     for (const auto& [index, count] : answers_) {
       AnswerScore& r = results[index];
@@ -90,43 +103,42 @@ double AnswerScore::log_probability() const {
   return sum;
 }
 
-std::vector<AnswerScore> score_answers(model::Transformer& model, const std::vector<text::Example>& examples,
+std::vector<AnswerScore> score_answers(const NamedModel& model, const std::vector<text::Example>& examples,
                                        const char* label) {
   std::vector<AnswerScore> results(examples.size());
   run::Progress progress(label, static_cast<int64_t>(examples.size()), "answers");
   SharedBatch batch;
   for (size_t i = 0; i < examples.size(); ++i) {
     batch.add(i, examples[i]);
-    if (batch.tokens() < kBatchTokens && i + 1 < examples.size()) continue;
+    if (i + 1 < examples.size()) {
+      if (batch.tokens() < kBatchTokens) continue;
+      // The answers to one prompt stay together, unless they are very many.
+      if (batch.tokens() < 2 * kBatchTokens && same_prompt(examples[i], examples[i + 1])) continue;
+    }
     batch.run(model, results);
     progress.update(static_cast<int64_t>(i + 1));
   }
   return results;
 }
 
-void score_examples(model::Transformer& model, const std::vector<text::Example>& examples, const char* label,
+void score_examples(const NamedModel& model, const std::vector<text::Example>& examples, const char* label,
                     const std::function<void(size_t, const model::TargetScores&)>& done) {
   run::Progress progress(label, static_cast<int64_t>(examples.size()), "records");
   for (size_t i = 0; i < examples.size();) {
-    stop_if_interrupted();
     std::vector<const text::Example*> chosen;
-    int64_t tokens = 0;
     const size_t first = i;
-    for (; i < examples.size() &&
-           (chosen.empty() || tokens + static_cast<int64_t>(examples[i].ids.size()) <= kBatchTokens);
+    for (int64_t tokens = 0; i < examples.size() && (chosen.empty() || tokens + examples[i].size() <= kBatchTokens);
          ++i) {
-      tokens += static_cast<int64_t>(examples[i].ids.size());
+      tokens += examples[i].size();
       chosen.push_back(&examples[i]);
     }
-    const model::Batch batch = train::pack(chosen);
-    model::TargetScores all;
-    if (batch.targets() > 0) model.score(batch, all);
+    const model::TargetScores all = score(model, train::pack(chosen));
     std::ptrdiff_t at = 0;
     for (size_t k = 0; k < chosen.size(); ++k) {
-      const auto count = static_cast<std::ptrdiff_t>(train::pack(std::span(&chosen[k], 1)).targets());
-      done(first + k, {{all.nll.begin() + at, all.nll.begin() + at + count},
-                       {all.argmax.begin() + at, all.argmax.begin() + at + count}});
-      at += count;
+      const std::ptrdiff_t end = at + chosen[k]->target_count();
+      done(first + k,
+           {{all.nll.begin() + at, all.nll.begin() + end}, {all.argmax.begin() + at, all.argmax.begin() + end}});
+      at = end;
     }
     progress.update(static_cast<int64_t>(i));
   }

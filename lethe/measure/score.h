@@ -2,6 +2,7 @@
 // computation, and nothing is computed for the last token of an answer, which nothing follows.
 #pragma once
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "lethe/model/transformer.h"
@@ -18,12 +19,19 @@ struct AnswerScore {
   double log_probability() const;                                     // of the whole answer
 };
 
-// Scores the targets of each example (the answer is its run of targets, to its end), in order.
-std::vector<AnswerScore> score_answers(model::Transformer& model, const std::vector<text::Example>& examples,
+// A model, and what errors call it: the one whose outputs are not numbers is named.
+struct NamedModel {
+  model::Transformer& transformer;
+  std::string name;
+};
+
+// Scores the targets of each example (the answer is its run of targets, to its end), in order. Neighbours with one
+// prompt share its computation.
+std::vector<AnswerScore> score_answers(const NamedModel& model, const std::vector<text::Example>& examples,
                                        const char* label);
 
 // Examples scored alone, target by target; for perplexity. Calls done(index, scores) in order.
-void score_examples(model::Transformer& model, const std::vector<text::Example>& examples, const char* label,
+void score_examples(const NamedModel& model, const std::vector<text::Example>& examples, const char* label,
                     const std::function<void(size_t, const model::TargetScores&)>& done);
 
 }  // namespace lethe::measure
