@@ -144,7 +144,7 @@ void apply_adapter(const ModelFiles& model, const fs::path& path, double scale, 
 }  // namespace
 
 void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs::path& out, bool overwrite) {
-  check(overwrite || !fs::exists(out), "{} exists: nothing is overwritten", out.string());
+  check_out(out, OutKind::kFile, overwrite);
   const ModelFiles base = ModelFiles::open(base_path), tuned = ModelFiles::open(tuned_path);
   check_same_parameters(base, tuned);
   std::vector<SafetensorsEntry> entries;
@@ -179,6 +179,7 @@ void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs:
 void delta_apply(const fs::path& model_path, const fs::path& delta, double scale, const fs::path& out, bool overwrite) {
   check(std::isfinite(scale), "the scale is {}, expected a number", scale);
   check(fs::exists(delta), "{}: no such file or directory, expected a delta", delta.string());
+  check_out(out, OutKind::kDirectory, overwrite);
   const ModelFiles model = ModelFiles::open(model_path);
   const model::WriteModelOptions options = {.dtype = "", .untie = false, .overwrite = overwrite};
   if (model::is_adapter(delta)) return apply_adapter(model, delta, scale, out, options);

@@ -8,6 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
+#include "lethe/edit/edit_test.h"
 #include "lethe/model/adapter.h"
 #include "lethe/model/families.h"
 #include "lethe/model/safetensors.h"
@@ -20,16 +21,6 @@ using model::ModelFiles;
 using model::StoredTensor;
 
 namespace {
-
-const fs::path kModels = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden/models";
-
-std::vector<float> values(const ModelFiles& model, const std::string& name) {
-  const StoredTensor* tensor = model.find(name);
-  REQUIRE(tensor != nullptr);
-  std::vector<float> out(static_cast<size_t>(tensor->size()));
-  model.read(*tensor, out.data());
-  return out;
-}
 
 // `base` with every matrix moved a little: what tuning leaves.
 void tune(const fs::path& base, const fs::path& out) {
@@ -179,7 +170,7 @@ TEST_CASE("what does not fit is named, and nothing is left behind") {
   refused([&] { delta_diff(llama, kModels / "llama-llama3-rope", dir / "d"); }, "has the shape");
   CHECK_FALSE(fs::exists(dir / "d"));
   write_file(dir / "d", "mine");
-  refused([&] { delta_diff(llama, llama, dir / "d"); }, "nothing is overwritten");
+  refused([&] { delta_diff(llama, llama, dir / "d"); }, "d exists; --overwrite replaces it");
   delta_diff(llama, llama, dir / "d", true);
   CHECK(delta_norms(dir / "d").empty());
 
@@ -196,5 +187,7 @@ TEST_CASE("what does not fit is named, and nothing is left behind") {
   refused([&] { delta_apply(llama, dir / "none", 1, dir / "out"); }, "no such file");
   refused([&] { delta_apply(llama, kModels / "gpt2", 1, dir / "out"); }, "expected a delta or a PEFT adapter");
   refused([&] { delta_apply(llama, dir / "d", NAN, dir / "out"); }, "the scale is nan");
+  refused([&] { delta_apply(llama, dir / "d", 1, dir.path()); }, "exists; --overwrite replaces what is in it");
+  refused([&] { delta_diff(llama, llama, dir.path(), true); }, "is a directory, a file is expected");
   CHECK_FALSE(fs::exists(dir / "out"));
 }

@@ -18,9 +18,6 @@ using model::Transformer;
 using tensor::DType;
 using tensor::Tensor;
 
-// What the forgetting adapter is called in the run folder, for runs that resume while they learn.
-constexpr const char* kForgetAdapter = "forget-adapter";
-
 Tensor row(float* values, int64_t n) { return Tensor(values, 1, n); }
 
 // theta' = theta - rate * (trained - theta) in the model's masters; theta is read again from its files, tensor by
@@ -99,7 +96,7 @@ const Method& method_named(const std::string& name) {
 
 void check_lora(const ModelFiles& files, const model::LoraConfig& config) {
   for (const auto& module : model::lora_modules(files.config(), config.targets))
-    check(!files.config().tied_embeddings || module.role != model::ParameterSpec::Role::kEmbedding,
+    check(!files.config().tied_embeddings || !module.embedding,
           "LoRA target {}: this model's output layer shares that matrix, and an adapter on it cannot be merged without "
           "changing both; choose other targets",
           module.name);

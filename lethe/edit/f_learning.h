@@ -16,6 +16,9 @@
 
 namespace lethe::edit {
 
+// What the forgetting adapter is called in the run folder, where it is kept for runs that resume while they learn.
+inline constexpr const char* kForgetAdapter = "forget-adapter";
+
 enum class Tuning { kNone, kFull, kLora };
 
 struct Method {
