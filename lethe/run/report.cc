@@ -82,12 +82,6 @@ std::string reproduction(const OrderedJson& results) {
                       html + definitions_html(settings));
 }
 
-std::string model_name(const OrderedJson& results) {
-  fs::path model = text_at(results, "model");
-  if (!model.has_filename()) model = model.parent_path();  // "models/smollm2/"
-  return model.filename().string();
-}
-
 }  // namespace
 
 std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
@@ -96,23 +90,15 @@ std::string training_page(const OrderedJson& results, const std::vector<StepMetr
       text_of(field_at(results, {"steps"})), number_text(number_at(results, {"epochs"})), text_at(results, "method"),
       number_text(number_at(results, {"loss"})));
   const std::string body = overview(results) + loss_curves(metrics) + time_spent(results) + reproduction(results);
-  return page_html("Lethe finetune", model_name(results) + ", fine-tuned", escape_html(summary), body,
+  return page_html("Lethe finetune", name_of(text_at(results, "model")) + ", fine-tuned", escape_html(summary), body,
                    "Written by Lethe " + text_at(results, "lethe"));
 }
 
 std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
   const std::string body = overview(results) + before_and_after_html(results) + cases_html(results) +
                            loss_curves(metrics) + movement_html(results) + time_spent(results) + reproduction(results);
-  return page_html("Lethe update", model_name(results) + ", updated", summary_html(results), body,
+  return page_html("Lethe update", name_of(text_at(results, "model")) + ", updated", summary_html(results), body,
                    "Written by Lethe " + text_at(results, "lethe"));
-}
-
-fs::path write_report(const fs::path& folder) {
-  const OrderedJson results = read_ordered_json(folder / kResultsFile);
-  check(results.is_object(), "{}: expected an object, the results of an update", (folder / kResultsFile).string());
-  const fs::path page = folder / kReportFile;
-  write_file(page, update_page(results, read_metrics(folder / kMetricsFile)));
-  return page;
 }
 
 }  // namespace lethe::run

@@ -22,7 +22,4 @@ std::string update_page(const OrderedJson& results, const std::vector<StepMetric
 // "method", "examples", "steps", "epochs", "loss", "out", "seconds": {stage: number}, "settings".
 std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
 
-// Makes `folder`/report.html from the results.json and metrics.jsonl there; returns its path.
-fs::path write_report(const fs::path& folder);
-
 }  // namespace lethe::run

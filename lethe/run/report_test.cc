@@ -2,13 +2,10 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
 
-#include "lethe/base/error.h"
 #include "lethe/run/report_parts.h"
-#include "lethe/run/run_folder.h"
 
 using namespace lethe;
 using namespace lethe::run;
@@ -128,17 +125,4 @@ TEST_CASE("a page without evaluation, delta, cases or metrics still stands") {
   const std::string three = update_page(results, {});
   CHECK(has(three, "<td>50.0\u202F%</td><td>50.0\u202F%</td><td>50.0\u202F%</td>"));
   CHECK(unbalanced(three) == "");
-}
-
-TEST_CASE("the report is made from the run folder") {
-  const fs::path path = fs::temp_directory_path() / fmt::format("lethe_report_test_{}", ::getpid());
-  {
-    RunFolder folder(path, false);
-    folder.write_json(kResultsFile, sample());
-    for (const StepMetrics& m : sample_metrics()) folder.append(m);
-  }
-  CHECK(read_file(write_report(path)) == update_page(sample(), sample_metrics()));
-  write_file(path / kResultsFile, "[1]");
-  CHECK_THROWS_WITH_AS(write_report(path), doctest::Contains("expected an object"), Error);
-  fs::remove_all(path);
 }

@@ -33,17 +33,12 @@ void open_append(const fs::path& path, Descriptor& file) {
 
 // One write a record: a killed process leaves whole records and at most one torn end.
 void append_bytes(const Descriptor& file, std::string_view bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file.fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    check(n > 0, "cannot write {}: {}", path.string(), std::strerror(errno));
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
+  write_all(file.fd, bytes, path.string());
 }
 
 void cut(const Descriptor& file, size_t bytes, const fs::path& path) {
-  check(::ftruncate(file.fd, static_cast<off_t>(bytes)) == 0, "cannot shorten {}: {}", path.string(),
-        std::strerror(errno));
+  const int failed = ::ftruncate(file.fd, static_cast<off_t>(bytes));
+  check(failed == 0, "cannot shorten {}: {}", path.string(), std::strerror(errno));
 }
 
 std::string event_of(const StepMetrics& m) {

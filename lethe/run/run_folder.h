@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lethe/base/file.h"
@@ -28,7 +29,7 @@ OrderedJson read_ordered_json(const fs::path& path);
 struct Descriptor {  // of an open file; closes itself
   int fd = -1;
   Descriptor() = default;
-  Descriptor(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor();
 };
