@@ -29,14 +29,17 @@ void convert(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the model in a directory that exists").flag();
   if (!common.start(options, arguments)) return;
 
-  const study::AnyModel source = study::AnyModel::open(model, base_model);
   study::check_apart(out, model);
+  check_out(out, OutKind::kDirectory, overwrite);
+  const study::AnyModel source = study::AnyModel::open(model, base_model);
+  if (source.has_own_tokenizer()) source.tokenizer();  // found wanting before anything is written
   // The adapter of an embedding does not move a head that is tied to it: the two part.
   bool untie = false;
   if (source.adapter() && source.files().config().tied_embeddings) {
     for (const model::LoraWeights& lora : source.adapter()->weights) untie = untie || lora.embedding;
   }
   model::write_model(source.files(), out, source.merged_values(), {dtype, untie, overwrite});
+  source.write_own_tokenizer(out);
 
   const model::ModelFiles written = model::ModelFiles::open(out);
   int64_t parameters = 0;

@@ -4,6 +4,7 @@
 #include "lethe/edit/values.h"
 #include "lethe/model/families.h"
 #include "lethe/model/lora.h"
+#include "lethe/model/staged_directory.h"
 #include "lethe/study/prepare.h"
 
 namespace lethe::study {
@@ -52,7 +53,7 @@ model::NewValues AnyModel::merged_values() const {
 }
 
 text::Tokenizer AnyModel::tokenizer() const {
-  if (!adapter_ || !fs::exists(path_ / "tokenizer.json")) return tokenizer_of(files_);
+  if (!has_own_tokenizer()) return tokenizer_of(files_);
   text::Tokenizer tokenizer = text::Tokenizer::load(path_);
   check(tokenizer.size() <= files_.config().vocab_size, "{}: the tokenizer knows ids up to {}, the model only up to {}",
         path_.string(), tokenizer.size() - 1, files_.config().vocab_size - 1);
@@ -61,6 +62,19 @@ text::Tokenizer AnyModel::tokenizer() const {
 
 bool AnyModel::has_tokenizer() const {
   return fs::exists(path_ / "tokenizer.json") || !files_.tokenizer_json().is_null();
+}
+
+void AnyModel::write_own_tokenizer(const fs::path& out) const {
+  if (!has_own_tokenizer()) return;
+  model::StagedDirectory staged(out);
+  std::vector<fs::path> stale;
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
+        "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json"}) {
+    stale.push_back(out / name);
+    if (fs::exists(path_ / name)) staged.add(name, read_file(path_ / name));
+  }
+  staged.commit(stale);
 }
 
 text::Tokenizer open_tokenizer(const fs::path& model) {

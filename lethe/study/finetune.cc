@@ -1,15 +1,18 @@
 #include "lethe/study/finetune.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "lethe/base/error.h"
 #include "lethe/edit/values.h"
 #include "lethe/run/progress.h"
 #include "lethe/run/report.h"
+#include "lethe/study/inputs.h"
 #include "lethe/study/prepare.h"
 #include "lethe/text/dataset.h"
 #include "lethe/train/trainer.h"
@@ -18,6 +21,15 @@ namespace lethe::study {
 namespace {
 
 constexpr const char* kStage = "train";
+
+// How many of a file's first records are longer than what they are cut to.
+int64_t count_longer(const fs::path& file, const text::Tokenizer* tokenizer, text::DatasetOptions options,
+                     size_t records) {
+  const int64_t most = std::exchange(options.max_seq_length, 0);
+  const text::Dataset whole = text::read_examples(file, tokenizer, options);
+  return std::count_if(whole.examples.begin(), whole.examples.begin() + static_cast<std::ptrdiff_t>(records),
+                       [&](const text::Example& example) { return example.size() > most; });
+}
 
 text::Dataset read_data(const FinetuneConfig& config, const model::ModelFiles& files,
                         const text::Tokenizer* tokenizer) {
@@ -30,12 +42,15 @@ text::Dataset read_data(const FinetuneConfig& config, const model::ModelFiles& f
   text::Dataset data;
   for (const std::string& file : config.files) {
     text::Dataset part = text::read_examples(file, tokenizer, options);
+    const size_t room = config.limit > 0 ? static_cast<size_t>(config.limit) - data.examples.size() : SIZE_MAX;
+    if (part.examples.size() > room) {
+      if (part.truncated > 0) part.truncated = count_longer(file, tokenizer, options, room);
+      part.examples.resize(room);
+    }
     data.truncated += part.truncated;
     data.examples.insert(data.examples.end(), std::make_move_iterator(part.examples.begin()),
                          std::make_move_iterator(part.examples.end()));
   }
-  if (config.limit > 0 && static_cast<int64_t>(data.examples.size()) > config.limit)
-    data.examples.resize(static_cast<size_t>(config.limit));
   if (data.truncated > 0)
     run::message("{} of {} examples were cut to {} tokens", data.truncated, data.examples.size(),
                  options.max_seq_length);
@@ -88,19 +103,19 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   const text::Dataset data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
-  run::RunFolder folder(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
-                        config.resume);
-  if (config.resume && fs::exists(folder.file(run::kResultsFile)) && is_written(config.out)) {
-    train::Session::check_settings(folder, run.config_toml);
-    run::message("{} is complete: nothing is left to resume", config.out.string());
-    return folder.json(run::kResultsFile)["result"];
-  }
-  train::Session session = train::Session::open(folder, config.resume, run.config_toml, run.seed);
+  run::RunFolder folder = open_run(config.out, config.model, config.run_dir, config.overwrite, config.resume);
+  const Inputs inputs = {config.model.string(), fingerprint(files), fmt::format("{}", fmt::join(config.files, ", ")),
+                         fingerprint(data.examples)};
+  if (is_complete(folder, config.resume, run, inputs, config.out)) return folder.json(run::kResultsFile)["result"];
+  train::Session session = open_session(folder, config.resume, run, inputs);
+  const run::Spent before = run::spent(folder.metrics(), kStage, session.resume ? session.resume->step : 0);
 
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
   if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
   train::Stage stage{kStage, config.training.learning_rate, config.training.num_train_epochs, 20};
-  const train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
+  train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
+  trained.tokens += before.tokens;
+  trained.seconds += before.seconds;
 
   model::WriteModelOptions options;
   options.overwrite = config.overwrite || config.resume;
@@ -132,13 +147,13 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   page["lethe"] = run.version;
   page["command"] = run.command;
   page["model"] = config.model.string();
-  page["data"] = fmt::format("{}", fmt::join(config.files, ", "));
+  page["data"] = inputs.data;
   page["seconds"] = {{"train", trained.seconds}};
   page["settings"] = run.settings;
   page["result"] = result;
-  folder.write_json(run::kResultsFile, page);
   write_file(folder.file(run::kReportFile), run::training_page(page, folder.metrics()));
-  fs::remove(folder.file(train::kCheckpointFile));
+  folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
+  remove_state(folder);
   return result;
 }
 

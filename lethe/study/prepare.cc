@@ -1,7 +1,9 @@
 #include "lethe/study/prepare.h"
 
 #include "lethe/base/error.h"
+#include "lethe/edit/f_learning.h"
 #include "lethe/model/adapter.h"
+#include "lethe/train/checkpoint.h"
 
 namespace lethe::study {
 
@@ -29,24 +31,29 @@ void check_apart(const fs::path& out, const fs::path& model) {
 
 bool is_written(const fs::path& out) { return fs::exists(out / "config.json") || model::is_adapter(out); }
 
-fs::path prepare_output(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
+run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
                         bool resume) {
   check_apart(out, model);
-  if (fs::exists(out)) {
-    check(fs::is_directory(out), "--out {} is a file, a directory is expected", out.string());
-    check(overwrite || resume || fs::is_empty(out), "--out {} exists; --overwrite replaces what is in it{}",
-          out.string(), is_written(out) ? "" : ", --resume goes on with an interrupted run");
-  }
+  check_out(out, OutKind::kDirectory, overwrite || resume,
+            is_written(out) || !fs::exists(run_dir) ? "" : ", --resume goes on with an interrupted run");
   if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
+  run::RunFolder folder(run_dir, resume);
   std::error_code error;
   fs::create_directories(out, error);
-  if (!error) fs::create_directories(run_dir, error);
-  check(!error, "cannot make the directory {}: {}", (fs::exists(out) ? run_dir : out).string(), error.message());
+  check(!error, "cannot make the directory {}: {}", out.string(), error.message());
   if (overwrite && !resume) {  // from here on it holds no model
     model::remove_model(out);
     if (model::is_adapter(out / "adapter")) model::remove_model(out / "adapter");
   }
-  return run_dir;
+  return folder;
+}
+
+void remove_state(const run::RunFolder& folder) {
+  fs::remove_all(folder.file(edit::kForgetAdapter));
+  for (const std::string name : {train::kCheckpointFile, kForgottenFile}) {
+    fs::remove(folder.file(name));
+    fs::remove(folder.file(name + ".part"));  // of a process that was killed while it wrote
+  }
 }
 
 }  // namespace lethe::study

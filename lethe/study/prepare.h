@@ -2,6 +2,7 @@
 // output.
 #pragma once
 #include "lethe/model/model_files.h"
+#include "lethe/run/run_folder.h"
 #include "lethe/text/tokenizer.h"
 
 namespace lethe::study {
@@ -18,9 +19,13 @@ void check_apart(const fs::path& out, const fs::path& model);
 // True where `out` holds a model or an adapter.
 bool is_written(const fs::path& out);
 
-// Checks that `out` may be written (it is new, or empty, or --overwrite or --resume was given, and it is not `model`
-// itself) and returns the run folder, created: `run_dir`, or out/lethe.
-fs::path prepare_output(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
+// Checks that `out` may be written (it is new, or --overwrite or --resume was given, and it is not `model` itself),
+// makes it, and opens the run folder. Only when that is this run's own, what --overwrite replaces is removed.
+run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
                         bool resume);
+
+// Once all is written: removes from the run folder what was only there to resume from.
+inline constexpr const char* kForgottenFile = "forgotten.json";  // of `update`: what was measured between the stages
+void remove_state(const run::RunFolder& folder);
 
 }  // namespace lethe::study

@@ -11,6 +11,7 @@
 #include "lethe/measure/evaluate.h"
 #include "lethe/run/progress.h"
 #include "lethe/run/report.h"
+#include "lethe/study/inputs.h"
 #include "lethe/study/prepare.h"
 
 namespace lethe::study {
@@ -21,8 +22,6 @@ using measure::EvaluationDetail;
 using model::Transformer;
 
 constexpr size_t kCases = 20;  // of the page
-constexpr const char* kForgotten =
-    "forgotten.json";  // what was measured between the stages, for runs that resume after it
 
 // All of one run: its inputs, and what was measured of the models before, between and after.
 class Update {
@@ -35,27 +34,24 @@ class Update {
         tokenizer_(tokenizer_of(files_)),
         format_{text::parse_template(config.template_name), files_.config().model_type},
         facts_(usable_facts()),
-        folder_(prepare_output(config.out, config.model, config.run_dir, config.overwrite, config.resume),
-                config.resume) {
+        folder_(open_run(config.out, config.model, config.run_dir, config.overwrite, config.resume)) {
     const size_t count = std::min(kCases, facts_.size());
     for (size_t i = 0; i < count; ++i) case_facts_.push_back(i * facts_.size() / count);
   }
 
   OrderedJson run(std::string* table) {
-    if (config_.resume && fs::exists(folder_.file(run::kResultsFile)) && is_written(config_.out)) {
-      train::Session::check_settings(folder_, run_.config_toml);
-      run::message("{} is complete: nothing is left to resume", config_.out.string());
-      return result(folder_.json(run::kResultsFile));
-    }
-    train::Session session = train::Session::open(folder_, config_.resume, run_.config_toml, run_.seed);
+    const Inputs inputs = {config_.model.string(), fingerprint(files_), facts_path(), fingerprint(facts_)};
+    if (is_complete(folder_, config_.resume, run_, inputs, config_.out)) return result(folder_.json(run::kResultsFile));
+    train::Session session = open_session(folder_, config_.resume, run_, inputs);
     {
       Transformer model = Transformer::load(files_, run_.precision, false);
       complete_old_answers(model);
-      before_ = look_at(model, nullptr);
+      before_ = look_at(model, config_.model.string(), nullptr);
     }
     const edit::Edit edit = learn(session);
     Transformer after = Transformer::load(files_, run_.precision, false, edit.values, true);
-    const Look after_look = look_at(after, before_.detail ? &before_.detail->locality : nullptr);
+    const Look after_look =
+        look_at(after, "the updated model, which is not written", before_.detail ? &before_.detail->locality : nullptr);
 
     model::WriteModelOptions options;
     options.overwrite = config_.overwrite || config_.resume;
@@ -71,9 +67,9 @@ class Update {
           measure::evaluation_table({{"before", before_.detail->summary}, {"after", after_look.detail->summary}}) +
           "\n";
     const OrderedJson page = page_json(edit, after_look);
-    folder_.write_json(run::kResultsFile, page);
     write_file(folder_.file(run::kReportFile), run::update_page(page, folder_.metrics()));
-    for (const char* file : {train::kCheckpointFile, kForgotten}) fs::remove(folder_.file(file));
+    folder_.write_json(run::kResultsFile, page);  // last: with it the run is complete
+    remove_state(folder_);
     return result(page);
   }
 
@@ -93,15 +89,19 @@ class Update {
     return facts;
   }
 
+  std::string facts_path() const {
+    return (config_.facts.path.empty() ? config_.facts.new_file : config_.facts.path).string();
+  }
+
   struct Look {  // at one model: what was measured, and its own answers to the page's facts
     std::optional<EvaluationDetail> detail;
     std::vector<std::string> answers;
   };
 
-  Look look_at(Transformer& model, const measure::LocalityAnswers* before) {
+  Look look_at(Transformer& model, const std::string& name, const measure::LocalityAnswers* before) {
     const Clock::time_point begin = Clock::now();
     Look look;
-    if (!config_.no_eval) look.detail = measure::evaluate(model, tokenizer_, format_, facts_, before);
+    if (!config_.no_eval) look.detail = measure::evaluate({model, name}, tokenizer_, format_, facts_, before);
     std::vector<std::string> prompts;
     for (size_t i : case_facts_) prompts.push_back(facts_[i].prompt);
     look.answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
@@ -147,11 +147,17 @@ class Update {
                      config_.forget_epochs.value_or(3), 20};
     config.learn = {"learn", config_.training.learning_rate, config_.training.num_train_epochs, 20};
     const bool was_forgotten = session.resumes("learn");
+    const std::vector<run::StepMetrics> logged = folder_.metrics();  // of this run before it was interrupted
+    const int64_t steps = session.resume ? session.resume->step : 0;
+    const run::Spent forgot = run::spent(logged, "forget", session.resumes("forget") ? steps : 0);
+    const run::Spent learned = run::spent(logged, "learn", steps);
     const auto old_facts = method_.forgets() ? examples(&facts::Fact::old_answer) : std::vector<text::Example>();
     edit::Edit edit = edit::f_learning(
         files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
         [&](Transformer& model, const std::vector<edit::MatrixNorm>& delta) { look_between(model, delta); });
-    if (method_.forgets() && was_forgotten) forgotten_ = folder_.json(kForgotten);
+    edit.forget.seconds += forgot.seconds;
+    edit.learn.seconds += learned.seconds;
+    if (method_.forgets() && was_forgotten) forgotten_ = folder_.json(kForgottenFile);
     if (!edit.learn.learned && !config_.training.num_train_epochs && !config_.training.max_steps)
       run::message(
           "after {} epochs some new answers are still not the model's own; a higher --learning-rate or more "
@@ -162,7 +168,8 @@ class Update {
 
   // After forgetting: what is left of the old facts, what the model says now, how far each matrix moved.
   void look_between(Transformer& model, const std::vector<edit::MatrixNorm>& delta) {
-    const Look look = look_at(model, before_.detail ? &before_.detail->locality : nullptr);
+    const Look look =
+        look_at(model, "the model after forgetting", before_.detail ? &before_.detail->locality : nullptr);
     forgotten_ = {{"evaluation", look.detail ? look.detail->summary.json() : OrderedJson()}, {"answers", look.answers}};
     OrderedJson norms = OrderedJson::array();
     for (const edit::MatrixNorm& norm : delta) {
@@ -171,7 +178,7 @@ class Update {
       norms.push_back(std::move(entry));
     }
     forgotten_["delta"] = std::move(norms);
-    folder_.write_json(kForgotten, forgotten_);
+    folder_.write_json(kForgottenFile, forgotten_);
   }
 
   // results.json, from which the page is drawn.
@@ -189,7 +196,7 @@ class Update {
         {"lethe", run_.version},
         {"command", run_.command},
         {"model", config_.model.string()},
-        {"facts_file", config_.facts.path.empty() ? config_.facts.new_file.string() : config_.facts.path.string()},
+        {"facts_file", facts_path()},
         {"method", config_.method},
         {"rate", method_.forgets() ? OrderedJson(config_.rate) : OrderedJson()},
         {"facts", facts_.size()},
@@ -267,6 +274,7 @@ void UpdateConfig::add_to(Options& options) {
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
+  options.explain("max-seq-length", "refuse facts of more tokens; 0: the model's positions");
   lora.add_to(options);
 }
 

@@ -1,5 +1,7 @@
 // Where the result cannot go, or the training fails: nothing half-written, nothing lost.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -110,13 +112,30 @@ TEST_CASE("an output directory that exists") {
   const std::vector<std::string> update = with({"update", model, facts, "--out", out}, kSteps),
                                  convert = {"convert", model, "--out", out},
                                  finetune = with({"finetune", model, data, "--out", out}, kSteps);
-  fs::create_directory(out);
-  check_works(update);  // an empty one is as good as none
+  const std::vector<std::string> diff = {"delta", "diff", model, model, "--out", (dir / "d").string()};
+  check_works(diff);
+  check_fails(1, diff, {(dir / "d").string(), "exists", "--overwrite"});
+  const std::vector<std::string> apply = {"delta", "apply", model, (dir / "d").string(), "--out", out};
+  fs::create_directory(out);  // an empty one too
+  for (const auto& command : {update, finetune, convert, apply})
+    CHECK_FALSE(contains(check_fails(1, command, {out, "exists", "--overwrite"}), "--resume"));
+  CHECK(fs::is_empty(out));
+  fs::remove(out);
+  check_works(update);
   const auto before = bytes_below(out);
-  check_fails(1, update, {out, "exists", "--overwrite"});
-  check_fails(1, finetune, {out, "exists", "--overwrite"});
-  check_fails(1, convert, {out, "exists"});
+  for (const auto& command : {update, finetune, convert, apply})
+    check_fails(1, command, {out, "exists", "--overwrite"});
   CHECK(bytes_below(out) == before);
+
+  // What another run works on is not touched.
+  {
+    const int folder = ::open((dir / "out" / "lethe").c_str(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(::flock(folder, LOCK_EX | LOCK_NB) == 0);
+    for (const auto& command : {update, finetune})
+      check_fails(1, with(command, {"--overwrite"}), {"in use by another run", out});
+    ::close(folder);
+    CHECK(bytes_below(out) == before);
+  }
 
   // Bad data costs nothing.
   lethe::write_file(dir / "bad.jsonl", "{\"prompt\": \"x\", \"new\": \"z\"}\n");
@@ -131,6 +150,7 @@ TEST_CASE("an output directory that exists") {
   CHECK_FALSE(fs::exists(dir / "out" / "model.safetensors"));
   check_works(with(update, {"--overwrite", "--method", "lora", "--save-adapter"}));
   CHECK(fs::exists(dir / "out" / "adapter" / "adapter_config.json"));
+  check_works(with(apply, {"--overwrite"}));
   check_works(with(update, {"--overwrite"}));
   CHECK(fs::exists(dir / "out" / "config.json"));
   CHECK_FALSE(fs::exists(dir / "out" / "adapter_config.json"));
@@ -207,7 +227,7 @@ TEST_CASE("a training that diverges stops, names the step and keeps the last goo
   fs::copy(model, broken);
   patch_file(broken / "model.safetensors", -4, std::string("\x00\x00\xC0\x7F", 4));
   fs::remove_all(out);
-  check_fails(1, {"update", broken.string(), facts, "--out", out.string()}, {"nan", "step 1"});
+  check_fails(1, {"update", broken.string(), facts, "--no-eval", "--out", out.string()}, {"nan", "step 1"});
   CHECK_FALSE(holds_model(out));
 }
 

@@ -3,8 +3,7 @@
 
 #include <cmath>
 
-#include "tests/e2e/run.h"
-#include "tests/temp_dir.h"
+#include "tests/e2e/bad_input.h"
 
 namespace {
 
@@ -152,6 +151,40 @@ TEST_CASE("an adapter is laid on its base, and merged by convert") {
     CHECK(convert.json()["out"] == merged);
     CHECK(std::abs(perplexity(merged, batch).json()["nll"].get<double>() - expected) < 3e-5);
   }
+}
+
+TEST_CASE("convert: an adapter's own tokenizer takes the place of its base's, wholly") {
+  const TempDir dir;
+  const lethe::fs::path base = copy_model(dir), adapter = dir / "adapter", out = dir / "out";
+  lethe::write_file(dir / "data.jsonl", "{\"text\": \"the dog ran\"}\n");
+  check_works(
+      {"finetune", base.string(), (dir / "data.jsonl").string(), "--max-steps", "1", "--out", adapter.string()});
+  lethe::write_file(base / "special_tokens_map.json", "{}");
+  const auto convert = [&](const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"convert",     adapter.string(), "--base-model",
+                                          base.string(), "--out",          out.string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const std::string of_base = lethe::read_file(base / "tokenizer.json");
+  check_works(convert());
+  CHECK(lethe::read_file(out / "tokenizer.json") == of_base);
+  CHECK(lethe::fs::exists(out / "special_tokens_map.json"));
+
+  lethe::write_file(adapter / "tokenizer.json", of_base + "\n");
+  lethe::write_file(adapter / "chat_template.jinja", "{{ messages }}");
+  check_works(convert({"--overwrite"}));
+  CHECK(lethe::read_file(out / "tokenizer.json") == of_base + "\n");
+  CHECK(lethe::read_file(out / "chat_template.jinja") == "{{ messages }}");
+  CHECK_FALSE(lethe::fs::exists(out / "special_tokens_map.json"));  // it speaks of the other tokenizer
+  CHECK_FALSE(lethe::fs::exists(out / "tokenizer_config.json"));
+  check_works({"tokenize", out.string(), "the dog"});
+
+  // A broken one is found before anything is written.
+  lethe::write_file(adapter / "tokenizer.json", "{");
+  lethe::fs::remove_all(out);
+  check_fails(1, convert(), {(adapter / "tokenizer.json").string()});
+  CHECK_FALSE(lethe::fs::exists(out));
 }
 
 TEST_CASE("an adapter without its base says how to name it") {

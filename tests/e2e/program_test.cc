@@ -1,5 +1,12 @@
 // The frame of the program: help, version, wrong arguments, exit statuses.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
 
 #include "tests/e2e/run.h"
 #include "tests/temp_dir.h"
@@ -35,6 +42,11 @@ TEST_CASE("--version and --help are results") {
   }
 }
 
+TEST_CASE("--help tells what an option does in this command") {
+  CHECK(contains(run_lethe({"update", "--help"}).out, "refuse facts of more tokens"));
+  CHECK(contains(run_lethe({"finetune", "--help"}).out, "cut examples to so many tokens"));
+}
+
 TEST_CASE("no command, unknown commands and those of later releases") {
   CHECK(run_lethe({}).status == 2);
   check_usage_error({"tokenise"}, "unknown command 'tokenise' (did you mean tokenize?)");
@@ -61,6 +73,40 @@ TEST_CASE("--device cuda says that there is none") {
   const Run run = run_lethe({"tokenize", "m", "text", "--device", "cuda"});
   CHECK(run.status == 1);
   CHECK(contains(run.err, "no CUDA"));
+}
+
+TEST_CASE("a signal while the result is written loses nothing of it") {
+  const TempDir dir;
+  std::string lines;
+  for (int i = 0; i < 20000; ++i) lines += "{\"text\": \"one day\"}\n";
+  const std::string file = (dir / "texts.jsonl").string(), fifo = (dir / "fifo").string();
+  lethe::write_file(file, lines);
+  const std::vector<std::string> arguments = {"tokenize", golden("gguf/stories260K/model.gguf"), "--jsonl", file};
+  const std::string whole = run_lethe(arguments).out;
+  REQUIRE(whole.size() > 100000);  // more than a pipe holds
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK);
+  std::string read;
+  std::thread drain([&] {
+    int held = 0;
+    while (::ioctl(reader, FIONREAD, &held) == 0 && held < 65536) ::usleep(1000);
+    ::usleep(200000);  // the signal has come
+    ::fcntl(reader, F_SETFL, 0);
+    char buffer[65536];
+    for (ssize_t n; (n = ::read(reader, buffer, sizeof buffer)) > 0;) read.append(buffer, static_cast<size_t>(n));
+  });
+  const Run run = run_lethe_until(
+      arguments,
+      [&] {
+        int held = 0;
+        return ::ioctl(reader, FIONREAD, &held) == 0 && held >= 65536;
+      },
+      SIGINT, fifo);
+  drain.join();
+  ::close(reader);
+  CAPTURE(run.err);
+  CHECK(run.status == 0);
+  CHECK(read == whole);
 }
 
 TEST_CASE("a result that cannot be written is an error") {

@@ -143,12 +143,14 @@ TEST_CASE("exact resume: every method, killed and interrupted at many steps") {
     };
     int broken = 0, signal = SIGKILL;
     bool resume = false;
+    const fs::path part = out / "lethe" / "checkpoint.safetensors.part";
     const auto steps = static_cast<int64_t>(metrics.size());
     for (int64_t step = 1; step <= steps; step += 3) {
       if (break_off(arguments(resume), out, step, steps, signal) == 0) break;
       ++broken;
       resume = true;
       signal = signal == SIGKILL ? SIGINT : SIGKILL;
+      lethe::write_file(part, "half a checkpoint");
     }
     CHECK(broken > 0);
     const Run last = run_lethe(arguments(resume));
@@ -156,11 +158,15 @@ TEST_CASE("exact resume: every method, killed and interrupted at many steps") {
     REQUIRE(last.status == 0);
     CHECK(result_of(out) == expected);
     CHECK(metrics_of(out) == metrics);
-    CHECK_FALSE(fs::exists(out / "lethe" / "checkpoint.safetensors"));
+    // What was kept to resume from is gone.
+    Arguments left;
+    for (const auto& [name, bytes] : bytes_below(out / "lethe")) left.push_back(name);
+    CHECK(left == Arguments{"config.toml", "events.out.tfevents.0.lethe", "inputs.json", "metrics.jsonl", "report.html",
+                            "results.json"});
     if (work.updates) {
       CHECK(last.json()["after"] == whole.json()["after"]);
     } else {
-      for (const char* field : {"loss", "steps", "epochs", "examples"})
+      for (const char* field : {"loss", "steps", "epochs", "examples", "tokens"})
         CHECK(last.json()[field] == whole.json()[field]);
     }
 
@@ -260,6 +266,94 @@ TEST_CASE("--resume without a run, with other settings, of a damaged or a busy o
   CHECK_FALSE(holds_model(out));
 }
 
+TEST_CASE("what was done before an interruption counts: tokens and seconds are of the whole run") {
+  const Setting setting;
+  const TempDir dir;
+  for (const Work& work : {works()[1], works()[5]}) {
+    CAPTURE(work.name);
+    const fs::path out = dir / (work.updates ? "updated" : "tuned");
+    const Arguments save = {"--save-steps", "1"};
+    const int64_t last = 8;  // of the first stage
+    if (break_off(setting.arguments(work, out, save), out, last, 2 * last, SIGINT) == 0) continue;
+    // As if each step had taken a second.
+    std::string slow;
+    for (Json line : metrics_of(out)) {
+      line["tokens_per_second"] = line["tokens"];
+      slow += line.dump() + "\n";
+    }
+    const auto steps = std::count(slow.begin(), slow.end(), '\n');
+    lethe::write_file(out / "lethe" / "metrics.jsonl", slow);
+    const Run run = run_lethe(setting.arguments(work, out, {"--save-steps", "1", "--resume"}));
+    CAPTURE(run.err);
+    REQUIRE(run.status == 0);
+    const Json seconds = run.json()["seconds"];
+    const double whole =
+        work.updates ? seconds["forget"].get<double>() + seconds["learn"].get<double>() : seconds.get<double>();
+    CHECK(whole > static_cast<double>(steps) - 2);  // of a step after the checkpoint the line is written again
+    if (!work.updates) CHECK(run.json()["tokens_per_second"] < 1000.0);
+  }
+}
+
+TEST_CASE("--resume goes on with the model and the data of its beginning, or not at all") {
+  const TempDir dir;
+  const fs::path model = copy_model(dir), facts = write_facts(dir), data = dir / "data.jsonl";
+  lethe::write_file(data, "{\"text\": \"a cat\"}\n{\"text\": \"the dog ran\"}\n");
+  const Arguments options = {"--max-steps", "100000", "--save-steps", "1", "--threads", "1"};
+  for (const bool updates : {true, false}) {
+    const fs::path out = dir / (updates ? "updated" : "tuned"), source = updates ? facts : data;
+    Arguments arguments = {updates ? "update" : "finetune", model.string(), source.string(), "--out", out.string()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    REQUIRE(break_off(arguments, out, 2, 200000, SIGKILL) == 137);
+    arguments.emplace_back("--resume");
+    const auto refused = [&](const fs::path& file, const std::string& name, const auto& change) {
+      const std::string before = lethe::read_file(file);
+      change();
+      const Run run = run_lethe(arguments);
+      CAPTURE(run.err);
+      CHECK(run.status == 1);
+      CHECK(contains(run.err, "--resume: " + name + " is not what it was when the run in "));
+      lethe::write_file(file, before);
+    };
+    const fs::path weights = model / "model.safetensors", config = model / "config.json";
+    refused(weights, model.string(), [&] { patch_file(weights, -4, "1234"); });
+    refused(weights, model.string(), [&] { patch_file(weights, 50000, "1234"); });
+    refused(config, model.string(),
+            [&] { lethe::write_file(config, lethe::read_file(config).insert(1, "\"x\": 1,")); });
+    refused(source, source.string(), [&] {
+      std::string text = lethe::read_file(source);
+      lethe::write_file(source, text.replace(text.find("dog"), 3, "cat"));
+    });
+    // A copy is the same, and spaces between the fields are no other data.
+    fs::copy(model, dir / "copy");
+    fs::remove_all(model);
+    fs::rename(dir / "copy", model);
+    lethe::write_file(source, lethe::read_file(source) + "\n");
+    break_off(arguments, out, lines_of(out / "lethe" / "metrics.jsonl") + 2, 200000, SIGINT);
+  }
+}
+
+TEST_CASE("finetune --limit: what it leaves out was not cut") {
+  const Setting setting;
+  const TempDir dir;
+  // "the dog ran" and others behind the first two records are longer than 3 tokens.
+  Arguments arguments = setting.arguments(works()[5], dir / "all", {"--max-seq-length", "3"});
+  const int64_t all = run_lethe(arguments).json()["truncated"].get<int64_t>();
+  int64_t sum = 0;
+  for (const char* limit : {"1", "2", "3", "7", "8", "9"}) {
+    const fs::path out = dir / limit;
+    arguments = setting.arguments(works()[5], out, {"--max-seq-length", "3", "--limit", limit});
+    const Run run = run_lethe(arguments);
+    CAPTURE(run.err);
+    REQUIRE(run.status == 0);
+    const int64_t cut = run.json()["truncated"].get<int64_t>();
+    CHECK(cut <= std::stoll(limit));
+    CHECK(cut >= sum);  // more records, not fewer that were cut
+    sum = cut;
+  }
+  CHECK(sum == all);
+  CHECK(all > 1);
+}
+
 TEST_CASE("same seed, same threads: same bytes; another seed, others") {
   const Setting setting;
   const TempDir dir;
@@ -327,6 +421,17 @@ TEST_CASE("update --json prints one document with the contract's fields; --quiet
     for (const char* name : {"locality", "portability"})
       CHECK(keys(measured[name]) == Arguments{"count", "exact_match", "token_accuracy"});
   }
+  const Arguments evaluate = {"evaluate", setting.model + "/", setting.facts, "--threads", "1"};
+  const auto with = [&](const char* option) {
+    Arguments all = evaluate;
+    all.emplace_back(option);
+    return run_lethe(all);
+  };
+  CHECK(with("--json").json() == json["before"]);
+  const Run table = with("--quiet");
+  CHECK(table.err.empty());
+  CHECK(contains(table.out.substr(0, table.out.find('\n')), " llama"));  // the model's name, for all the slash
+
   // finetune has something to say here: a record is cut.
   Arguments arguments = setting.arguments(works()[5], dir / "cut", {"--max-seq-length", "3"});
   const Run cut = run_lethe(arguments);

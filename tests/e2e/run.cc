@@ -57,8 +57,9 @@ Run run_lethe(const std::vector<std::string>& arguments, const std::string& stdo
   return Child(arguments, stdout_path).wait();
 }
 
-Run run_lethe_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal) {
-  Child child(arguments, "");
+Run run_lethe_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal,
+                    const std::string& stdout_path) {
+  Child child(arguments, stdout_path);
   while (!child.ended() && !when()) ::usleep(200);
   if (!child.ended()) child.send(signal);
   return child.wait();

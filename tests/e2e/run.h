@@ -17,7 +17,8 @@ struct Run {
 Run run_lethe(const std::vector<std::string>& arguments, const std::string& stdout_path = "");
 
 // The same, but sends `signal` as soon as `when()` is true. A program that ends before that has its own status.
-Run run_lethe_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal);
+Run run_lethe_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal,
+                    const std::string& stdout_path = "");
 
 bool contains(const std::string& text, const std::string& part);
 

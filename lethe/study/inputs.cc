@@ -1,0 +1,113 @@
+#include "lethe/study/inputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lethe/base/error.h"
+#include "lethe/base/hash.h"
+#include "lethe/run/progress.h"
+#include "lethe/study/prepare.h"
+
+namespace lethe::study {
+namespace {
+
+constexpr const char* kInputsFile = "inputs.json";
+
+// Numbers and texts one after the other, each text with its length, so that no two lists look alike.
+class Fingerprint {
+ public:
+  void add(std::string_view bytes) {
+    add(static_cast<int64_t>(bytes.size()));
+    hash_ = fnv1a(bytes, hash_);
+  }
+  void add(int64_t number) { hash_ = fnv1a({reinterpret_cast<const char*>(&number), sizeof number}, hash_); }
+  std::string text() const { return fmt::format("{:016x}", hash_); }
+
+ private:
+  uint64_t hash_ = fnv1a("");
+};
+
+void add_samples(std::span<const std::byte> bytes, Fingerprint& fingerprint) {
+  constexpr size_t kSamples = 64, kSize = 4096;
+  const size_t step = std::max(kSize, bytes.size() / kSamples);
+  fingerprint.add(static_cast<int64_t>(bytes.size()));
+  for (size_t at = 0; at < bytes.size(); at += step) {
+    const auto part = bytes.subspan(at, std::min(kSize, bytes.size() - at));
+    fingerprint.add(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()));
+  }
+}
+
+void check_same(const run::RunFolder& folder, const Inputs& inputs) {
+  const std::string where = folder.file(kInputsFile).string();
+  const Json then = read_json(where);
+  const auto check_one = [&](const char* field, const std::string& path, const std::string& now) {
+    check(json_string(then, field, where) == now,
+          "--resume: {} is not what it was when the run in {} began; give it back, or begin anew with --overwrite",
+          path, folder.path().string());
+  };
+  check_one("model", inputs.model, inputs.model_fingerprint);
+  check_one("data", inputs.data, inputs.data_fingerprint);
+}
+
+}  // namespace
+
+std::string fingerprint(const model::ModelFiles& files) {
+  Fingerprint fingerprint;
+  fingerprint.add(files.config_json().dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (!files.is_gguf()) {
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json"})
+      if (const fs::path file = files.path() / name; fs::exists(file)) fingerprint.add(read_file(file));
+  }
+  for (size_t i = 0; i < files.files().size(); ++i) add_samples(files.file_bytes(static_cast<int>(i)), fingerprint);
+  return fingerprint.text();
+}
+
+std::string fingerprint(const std::vector<facts::Fact>& facts) {
+  Fingerprint fingerprint;
+  const auto add_questions = [&](const std::vector<facts::Question>& questions) {
+    fingerprint.add(std::ssize(questions));
+    for (const facts::Question& question : questions) {
+      fingerprint.add(question.prompt);
+      fingerprint.add(question.answer);
+    }
+  };
+  for (const facts::Fact& fact : facts) {
+    for (const std::string& text : {fact.prompt, fact.old_answer, fact.new_answer}) fingerprint.add(text);
+    fingerprint.add(std::ssize(fact.rephrasings));
+    for (const std::string& text : fact.rephrasings) fingerprint.add(text);
+    add_questions(fact.locality);
+    add_questions(fact.portability);
+  }
+  return fingerprint.text();
+}
+
+std::string fingerprint(const std::vector<text::Example>& examples) {
+  Fingerprint fingerprint;
+  for (const text::Example& example : examples) {
+    for (const std::vector<int32_t>& ids : {example.ids, example.labels})
+      fingerprint.add(std::string_view(reinterpret_cast<const char*>(ids.data()), 4 * ids.size()));
+  }
+  return fingerprint.text();
+}
+
+train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs) {
+  if (resume) {
+    train::Session::check_settings(folder, run.config_toml);
+    check_same(folder, inputs);
+  } else {  // before config.toml, which says that there is a run
+    folder.write_json(kInputsFile, {{"model", inputs.model_fingerprint}, {"data", inputs.data_fingerprint}});
+  }
+  return train::Session::open(folder, resume, run.config_toml, run.seed);
+}
+
+bool is_complete(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs, const fs::path& out) {
+  if (!resume || !fs::exists(folder.file(run::kResultsFile)) || !is_written(out)) return false;
+  train::Session::check_settings(folder, run.config_toml);
+  check_same(folder, inputs);
+  remove_state(folder);  // it may have been killed before it did so
+  run::message("{} is complete: nothing is left to resume", out.string());
+  return true;
+}
+
+}  // namespace lethe::study

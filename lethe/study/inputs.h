@@ -1,0 +1,33 @@
+// Fingerprints of what a run reads, kept in its folder: --resume goes on with the same model and data, or not at all.
+// They are of content, so a copy under the same name is the same.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lethe/facts/facts.h"
+#include "lethe/model/model_files.h"
+#include "lethe/run/run_folder.h"
+#include "lethe/study/run_info.h"
+#include "lethe/text/example.h"
+#include "lethe/train/trainer.h"
+
+namespace lethe::study {
+
+// config.json, the tokenizer, and of every weight file the size, the header's beginning and 64 samples: cheap for any
+// size, and no two trainings agree in all of them.
+std::string fingerprint(const model::ModelFiles& files);
+std::string fingerprint(const std::vector<facts::Fact>& facts);
+std::string fingerprint(const std::vector<text::Example>& examples);
+
+struct Inputs {
+  std::string model, model_fingerprint;  // as it was given
+  std::string data, data_fingerprint;
+};
+
+// Begins a run in the folder, or opens an earlier one; Error where that had other settings or other inputs.
+train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs);
+
+// True, with a message, where a run that is to be resumed has left nothing to do; the same errors.
+bool is_complete(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs, const fs::path& out);
+
+}  // namespace lethe::study
