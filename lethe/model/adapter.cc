@@ -23,29 +23,6 @@ constexpr std::string_view kPrefix = "base_model.model.";
 constexpr const char* kConfigName = "adapter_config.json";
 constexpr const char* kWeightsName = "adapter_model.safetensors";
 
-struct Module {
-  std::string name;
-  bool embedding;
-  int64_t in, out;
-};
-
-std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
-
-// Everything of a model that an adapter may lie on, in the model's order.
-std::vector<Module> adaptable(const ModelConfig& config) {
-  const bool in_out = family_of(config.model_type, "the model").in_out;
-  std::vector<Module> modules;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    const bool embedding = spec.role == Role::kEmbedding;
-    if (!embedding && spec.role != Role::kLinearWeight && spec.role != Role::kHead) continue;
-    // An embedding [V, D] is a linear layer from V to D; heads lie [out, in] in every family.
-    const bool first_in = embedding || (in_out && spec.role == Role::kLinearWeight);
-    modules.push_back({spec.name.substr(0, spec.name.rfind('.')), embedding, spec.shape[first_in ? 0 : 1],
-                       spec.shape[first_in ? 1 : 0]});
-  }
-  return modules;
-}
-
 // Fields that change what an adapter means: each must be empty, false or "none".
 void refuse_other_kinds(const Json& config, const std::string& where) {
   const std::string type = json_string(config, "peft_type", where);
@@ -80,21 +57,21 @@ std::optional<Part> part_of(const std::string& stored, const Family& family, con
 }
 
 std::vector<float> values_of(const SafetensorsEntry& entry, std::span<const std::byte> file, const std::string& where) {
-  check(entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16",
-        "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16", where, entry.name, entry.dtype);
+  const std::optional<DType> dtype = computable_dtype(entry.dtype);
+  check(dtype.has_value(), "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16", where, entry.name,
+        entry.dtype);
   const auto bytes = file.subspan(entry.begin, entry.bytes);
   std::vector<std::byte> aligned(bytes.begin(), bytes.end());
   const int64_t n = elements_of(entry.shape);
   std::vector<float> out(static_cast<size_t>(n));
-  const DType dtype = entry.dtype == "F32" ? DType::kF32 : entry.dtype == "F16" ? DType::kF16 : DType::kBF16;
-  tensor::convert(Tensor(aligned.data(), dtype, 1, n), Tensor(out.data(), 1, n));
+  tensor::convert(Tensor(aligned.data(), *dtype, 1, n), Tensor(out.data(), 1, n));
   return out;
 }
 
 // Last parts where all modules of that name are adapted (PEFT then adapts them all), else whole names.
 std::set<std::string> targets_of(const Adapter& adapter, const ModelConfig& base) {
   std::map<std::string, int> present;
-  for (const Module& module : adaptable(base)) ++present[last_part(module.name)];
+  for (const AdaptableModule& module : adaptable_modules(base)) ++present[last_part(module.name)];
   for (const LoraWeights& w : adapter.weights) --present[last_part(w.module)];
   std::set<std::string> targets;
   for (const LoraWeights& w : adapter.weights) {
@@ -107,6 +84,31 @@ std::set<std::string> targets_of(const Adapter& adapter, const ModelConfig& base
 Json whole_if_integral(double x) { return x == std::floor(x) ? Json(static_cast<int64_t>(x)) : Json(x); }
 
 }  // namespace
+
+std::vector<AdaptableModule> adaptable_modules(const ModelConfig& config) {
+  const bool in_out = family_of(config.model_type, "the model").in_out;
+  std::vector<AdaptableModule> modules;
+  for (const ParameterSpec& spec : parameter_specs(config)) {
+    const bool embedding = spec.role == Role::kEmbedding;
+    if (!embedding && spec.role != Role::kLinearWeight && spec.role != Role::kHead) continue;
+    // An embedding [V, D] is a linear layer from V to D; heads lie [out, in] in every family.
+    const bool first_in = embedding || (in_out && spec.role == Role::kLinearWeight);
+    modules.push_back({spec, spec.module(), embedding, spec.shape[first_in ? 0 : 1], spec.shape[first_in ? 1 : 0]});
+  }
+  return modules;
+}
+
+void check_head_untied(const ModelConfig& config, const std::string& what) {
+  check(!config.tied_embeddings,
+        "{}: the head of this {} model is its embedding (\"tie_word_embeddings\"), an adapter cannot move it alone; "
+        "choose other modules",
+        what, config.model_type);
+}
+
+bool unties(const Adapter& adapter, const ModelConfig& base) {
+  return base.tied_embeddings &&
+         std::any_of(adapter.weights.begin(), adapter.weights.end(), [](const auto& w) { return w.embedding; });
+}
 
 double Adapter::scale() const {
   return alpha / (rank_stabilised ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
@@ -147,7 +149,9 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base) {
     pair.embedding = part->embedding;
   }
 
-  for (const Module& module : adaptable(base)) {
+  if (const std::string head = family.head; pairs.count(head))
+    check_head_untied(base, file + ": the adapter of " + head);
+  for (const AdaptableModule& module : adaptable_modules(base)) {
     const auto it = pairs.find(module.name);
     if (it == pairs.end()) continue;
     const Pair& pair = it->second;
@@ -171,8 +175,7 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base) {
   check(!out.weights.empty(), "{}: holds no adapter weights", file);
 
   // Where the embedding is adapted and the head follows it, "ensure_weight_tying" says that the head moves too.
-  const bool with_embedding = out.weights.front().embedding;
-  check(!json_bool(config, "ensure_weight_tying", where, false) || !base.tied_embeddings || !with_embedding,
+  check(!json_bool(config, "ensure_weight_tying", where, false) || !unties(out, base),
         "{}: \"ensure_weight_tying\" is true, an adapted embedding that the head shares is not supported", where);
   const std::set<std::string> targets = targets_of(out, base);
   out.target_modules.assign(targets.begin(), targets.end());
@@ -182,6 +185,7 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base) {
 void write_adapter(const fs::path& directory, const Adapter& adapter, const ModelConfig& base, bool overwrite) {
   for (const char* name : {kConfigName, kWeightsName})
     check(overwrite || !fs::exists(directory / name), "{} exists: nothing is overwritten", (directory / name).string());
+  const Family& family = family_of(base.model_type, "the base model");
   std::map<std::string, const LoraWeights*> by_name;  // PEFT's order: by name
   for (const LoraWeights& w : adapter.weights) by_name[w.module] = &w;
   std::vector<SafetensorsEntry> entries;
@@ -199,7 +203,7 @@ void write_adapter(const fs::path& directory, const Adapter& adapter, const Mode
                        {"auto_mapping", nullptr},
                        {"base_model_name_or_path", adapter.base_model},
                        {"bias", "none"},
-                       {"fan_in_fan_out", family_of(base.model_type, "the base model").in_out},
+                       {"fan_in_fan_out", family.in_out && !by_name.count(family.head)},  // heads lie [out, in]
                        {"inference_mode", true},
                        {"init_lora_weights", true},
                        {"layers_pattern", nullptr},

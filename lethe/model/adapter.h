@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lethe/base/file.h"
-#include "lethe/model/config.h"
+#include "lethe/model/families.h"
 
 namespace lethe::model {
 
@@ -28,6 +28,21 @@ struct Adapter {
   std::vector<LoraWeights> weights;
   double scale() const;  // alpha / rank
 };
+
+// A weight that an adapter may lie on: the embedding, every linear layer, and the head that is not tied to the
+// embedding.
+struct AdaptableModule {
+  ParameterSpec weight;
+  std::string name;
+  bool embedding;
+  int64_t in, out;
+};
+std::vector<AdaptableModule> adaptable_modules(const ModelConfig& config);  // in the model's order
+// The error for an adapter on a tied head; `what` begins the message. (PEFT warns and trains one that no merged model
+// with a tied head can hold.)
+void check_head_untied(const ModelConfig& config, const std::string& what);
+// Whether merging this adapter moves the embedding and not the head that is tied to it: the merged model keeps both.
+bool unties(const Adapter& adapter, const ModelConfig& base);
 
 bool is_adapter(const fs::path& directory);
 // Checks every shape against the base model. Unsupported kinds (DoRA, bias, modules_to_save, other peft_type) are

@@ -8,7 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
-#include "lethe/model/families.h"
+#include "lethe/model/lora.h"
 #include "lethe/model/safetensors.h"
 #include "tests/temp_dir.h"
 
@@ -49,6 +49,8 @@ TEST_CASE("PEFT's adapters are read, and written as PEFT writes them") {
       {"llama", "lora-qv", {"q_proj", "v_proj"}, 4},
       {"llama", "lora-all", {"down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"}, 14},
       {"llama", "lora-embedding", {"embed_tokens", "q_proj"}, 3},
+      {"llama", "lora-head", {"lm_head", "v_proj"}, 3},
+      {"gpt2-gelu", "lora-head", {"c_attn", "lm_head"}, 3},
       {"gpt2", "lora-attn", {"c_attn"}, 2},
       {"gpt2", "lora-all", {"c_attn", "c_fc", "c_proj"}, 8}};
   for (const auto& c : cases) {
@@ -131,6 +133,23 @@ TEST_CASE("W + factor B A in the layout of each kind of weight, whole and by row
   }
 }
 
+TEST_CASE("targets by name, all of them, and what a family's usual ones are") {
+  const auto modules = [](const ModelConfig& config, const std::vector<std::string>& targets) {
+    std::string names;
+    for (const AdaptableModule& module : lora_modules(config, targets)) names += module.name + " ";
+    return names;
+  };
+  const ModelConfig llama = config_of("llama"), gpt2 = config_of("gpt2");
+  CHECK(modules(llama, {}) == modules(llama, {"q_proj", "v_proj"}));
+  CHECK(modules(gpt2, {}) == "transformer.h.0.attn.c_attn transformer.h.1.attn.c_attn ");
+  CHECK(modules(llama, {"lm_head", "embed_tokens"}) == "model.embed_tokens lm_head ");
+  CHECK(modules(llama, {"layers.1.mlp.up_proj"}) == "model.layers.1.mlp.up_proj ");
+  CHECK(lora_modules(llama, {"all-linear"}).size() == 14);
+  CHECK_THROWS_WITH_AS(modules(llama, {"q_proj", "proj"}), doctest::Contains("target proj is no module"), Error);
+  CHECK_THROWS_WITH_AS(modules(gpt2, {"lm_head"}),
+                       doctest::Contains("target lm_head: the head of this gpt2 model is its embedding"), Error);
+}
+
 TEST_CASE("adapters that cannot be used are refused with the reason") {
   const ModelConfig base = config_of("llama");
   TempDir dir;
@@ -159,6 +178,10 @@ TEST_CASE("adapters that cannot be used are refused with the reason") {
   ModelConfig wider = base;
   wider.hidden_size = 64;
   CHECK_THROWS_WITH_AS(read_adapter(dir.path(), wider), doctest::Contains("expected [4, 64]"), Error);
+  ModelConfig tied = base;
+  tied.tied_embeddings = true;
+  CHECK_THROWS_WITH_AS(read_adapter(kModels / "llama" / "lora-head", tied),
+                       doctest::Contains("lm_head: the head of this llama model is its embedding"), Error);
 
   const std::string weights = read_file(source / "adapter_model.safetensors");
   const auto with_entries = [&](std::vector<SafetensorsEntry> entries, const char* message) {

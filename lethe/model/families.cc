@@ -91,12 +91,6 @@ void read_gpt2(const Json& config, const std::string& where, ModelConfig& out) {
   out.tied_embeddings = json_bool(config, "tie_word_embeddings", where, true);
 }
 
-std::string in_layer(const char* name, int layer) {
-  std::string text = name;
-  if (const size_t at = text.find("{}"); at != std::string::npos) text.replace(at, 2, std::to_string(layer));
-  return text;
-}
-
 }  // namespace
 
 const std::vector<Family>& families() {
@@ -114,6 +108,7 @@ const std::vector<Family>& families() {
        .attention_out = "transformer.h.{}.attn.c_proj",
        .up = {"transformer.h.{}.mlp.c_fc"},
        .down = "transformer.h.{}.mlp.c_proj",
+       .lora_targets = {"c_attn"},
        .in_out = true,
        .read = read_gpt2},
       {.model_type = "llama",
@@ -130,6 +125,7 @@ const std::vector<Family>& families() {
        .attention_out = "model.layers.{}.self_attn.o_proj",
        .up = {"model.layers.{}.mlp.gate_proj", "model.layers.{}.mlp.up_proj"},
        .down = "model.layers.{}.mlp.down_proj",
+       .lora_targets = {"q_proj", "v_proj"},
        .in_out = false,
        .read = read_llama},
   };
@@ -144,6 +140,15 @@ const Family& family_of(const std::string& model_type, const std::string& where)
   }
   fail("{}: \"model_type\" is \"{}\", known are {}", where, model_type, known);
 }
+
+std::string in_layer(const std::string& name, int64_t layer) {
+  const size_t at = name.find("{}");
+  return at == std::string::npos ? name : std::string(name).replace(at, 2, std::to_string(layer));
+}
+
+std::string last_part(const std::string& module) { return module.substr(module.rfind('.') + 1); }
+
+std::string ParameterSpec::module() const { return name.substr(0, name.rfind('.')); }
 
 int64_t ParameterSpec::size() const {
   int64_t n = 1;

@@ -22,7 +22,8 @@ struct Family {
   const char* attention_out;
   std::vector<const char*> up;  // gate and up, or the one first layer of the feed-forward
   const char* down;
-  bool in_out;  // linear weights lie [in, out] (GPT-2's Conv1D), not [out, in]
+  std::vector<std::string> lora_targets;  // what LoRA adapts unless told; source: PEFT's mapping of default modules
+  bool in_out;                            // linear weights lie [in, out] (GPT-2's Conv1D), not [out, in]
   void (*read)(const Json& config, const std::string& where, ModelConfig& out);  // the family's own fields
 };
 
@@ -38,10 +39,17 @@ struct ParameterSpec {
   int layer;  // -1 outside the layers
   bool is_vector() const { return shape.size() == 1; }
   int64_t size() const;
+  std::string module() const;  // the name without its last part: "model.layers.0.self_attn.q_proj"
 };
 // All parameters of a model in the order in which Lethe keeps them: embedding, positions, layers, final norm, head
 // (untied only). The parts of one fused product (q, k, v; gate, up) stand next to each other, weights before biases.
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
+
+// A name of the table with its layer put in.
+std::string in_layer(const std::string& name, int64_t layer);
+
+// The last part of a module's name: "q_proj".
+std::string last_part(const std::string& module);
 
 // The canonical name of a stored tensor: the base prefix added where a file saved from the bare model lacks it.
 std::string canonical_name(const Family& family, const std::string& stored);

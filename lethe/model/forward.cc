@@ -12,6 +12,9 @@ namespace {
 // products' cache.
 int64_t whole_tiles(int64_t rows) { return rows <= 4 ? rows : (rows + 15) / 16 * 16; }
 
+// Makes the dropout masks of the head's blocks differ, whatever is added for micro-batches and parts.
+constexpr uint64_t kKeyOfNextBlock = 0xbf58476d1ce4e5b9;
+
 }  // namespace
 
 void Transformer::prepare(Context& context, const Batch& batch, bool backward, int64_t targets) {
@@ -140,16 +143,16 @@ double Transformer::head(const Batch& batch, const Context& context, TargetScore
   const Tensor logits_NV = scratch_.take(DType::kF32, std::min(padded, kLogitsRows), V);
   Tensor dlogits_NV, dy_ND;
   if (dx_TD) {
-    dlogits_NV = scratch_.take(precision_, std::min(padded, kHeadBlock), V);
+    dlogits_NV = scratch_.take(precision_, std::min(padded, head_block()), V);
     dy_ND = scratch_.take(DType::kF32, padded, D);
   }
-  bool accumulate = context.pass.accumulate;
-  for (int64_t block = 0; block < padded; block += kHeadBlock) {
-    const int64_t block_rows = std::min(kHeadBlock, padded - block);
+  Pass pass = context.pass;
+  for (int64_t block = 0; block < padded; block += head_block()) {
+    const int64_t block_rows = std::min(head_block(), padded - block);
     for (int64_t at = block; at < block + block_rows; at += kLogitsRows) {
       const int64_t count = std::min(kLogitsRows, block + block_rows - at), real = std::min(count, N - at);
       const Tensor logits = logits_NV.row_range(0, count);
-      tensor::matmul(y_ND.row_range(at, count), head_VD_, logits, {.transpose_b = true});
+      head_.forward(y_ND.row_range(at, count), logits, nullptr, pass);
       const Tensor dlogits = dx_TD ? dlogits_NV.row_range(at - block, real) : Tensor();
       tensor::cross_entropy(logits.row_range(0, real),
                             std::span(batch.target_ids).subspan(static_cast<size_t>(at), static_cast<size_t>(real)),
@@ -157,10 +160,10 @@ double Transformer::head(const Batch& batch, const Context& context, TargetScore
       if (dx_TD && real < count) tensor::fill_zero(dlogits_NV.row_range(at - block + real, count - real));
     }
     if (!dx_TD) continue;
-    const Tensor dlogits = dlogits_NV.row_range(0, block_rows), y = y_ND.row_range(block, block_rows);
-    if (dhead_VD_ && !lora_) tensor::matmul(dlogits, y, dhead_VD_, {.transpose_a = true, .accumulate = accumulate});
-    tensor::matmul(dlogits, head_VD_, dy_ND.row_range(block, block_rows));
-    accumulate = true;
+    head_.backward(dlogits_NV.row_range(0, block_rows), y_ND.row_range(block, block_rows),
+                   dy_ND.row_range(block, block_rows), pass);
+    pass.accumulate = true;
+    pass.dropout_key += kKeyOfNextBlock;
   }
   if (dx_TD) {
     const Tensor dx_ND = scratch_.take(DType::kF32, padded, D);
@@ -209,7 +212,7 @@ void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<Ke
   tensor::gather_rows(activations_.back().x_TD, last, x_BD);
   std::vector<float> mean(static_cast<size_t>(B)), rstd(static_cast<size_t>(B));
   norm_forward(final_norm_, x_BD, y_BD, mean.data(), rstd.data());
-  tensor::matmul(y_BD, head_VD_, Tensor(logits_BV, B, config_.vocab_size), {.transpose_b = true});
+  head_.forward(y_BD, Tensor(logits_BV, B, config_.vocab_size), nullptr, context.pass);
 }
 
 }  // namespace lethe::model

@@ -26,11 +26,13 @@ void Linear::forward(const Tensor& x, const Tensor& y, const Tensor* residual, c
   const Tensor sum = apart ? pass.scratch->take(DType::kF32, y.rows, y.cols) : y;
   tensor::matmul(x, weight, sum, {.transpose_b = !in_out, .bias = bias, .residual = residual});
   for (const LoraPart& part : lora) {
+    const size_t part_mark = pass.scratch->used();
     const Tensor input = lora_input(part, x, pass);
     const Tensor s_TR = pass.scratch->take(x.dtype, x.rows, part.a.rows);
     tensor::matmul(input, part.a, s_TR, {.transpose_b = true});
     tensor::matmul(s_TR, part.b, sum.col_range(part.column, part.b.rows),
                    {.transpose_b = true, .accumulate = true, .scale = part.scale});
+    pass.scratch->release(part_mark);
   }
   if (apart) tensor::convert(sum, y);
   pass.scratch->release(mark);

@@ -24,7 +24,7 @@ struct Pass {
   bool accumulate = false;           // add to the weight gradients (a later micro-batch) instead of setting them
   float dropout = 0;                 // LoRA's, 0 outside training
   uint64_t dropout_key = 0;          // of this micro-batch
-  tensor::Arena* scratch = nullptr;  // freed by the caller; linear_scratch() says how much a product takes
+  tensor::Arena* scratch = nullptr;  // what a product takes of it is free again when it returns
 };
 
 struct Linear {

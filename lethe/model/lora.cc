@@ -14,11 +14,6 @@ namespace {
 
 using Role = ParameterSpec::Role;
 
-std::string module_of(const ParameterSpec& weight) {
-  const std::string suffix = ".weight";
-  return weight.name.substr(0, weight.name.size() - suffix.size());
-}
-
 bool matches(const std::string& module, const std::string& target) {
   return module == target || (module.size() > target.size() && module.ends_with(target) &&
                               module[module.size() - target.size() - 1] == '.');
@@ -33,49 +28,43 @@ std::vector<float> transposed(const std::vector<float>& x, int64_t rows, int64_t
 
 }  // namespace
 
-std::vector<ParameterSpec> lora_modules(const ModelConfig& config, const std::vector<std::string>& targets) {
-  std::vector<ParameterSpec> found;
-  std::set<std::string> unused(targets.begin(), targets.end()), known;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    if (spec.role != Role::kLinearWeight && spec.role != Role::kEmbedding) continue;
-    const std::string module = module_of(spec);
-    known.insert(module.substr(module.rfind('.') + 1));
-    bool wanted = false;
-    for (const std::string& target : targets) {
-      if (target == "all-linear" ? spec.role != Role::kLinearWeight : !matches(module, target)) continue;
-      wanted = true;
+std::vector<AdaptableModule> lora_modules(const ModelConfig& config, const std::vector<std::string>& targets) {
+  const Family& family = family_of(config.model_type, "the model");
+  const std::vector<std::string>& wanted = targets.empty() ? family.lora_targets : targets;
+  std::vector<AdaptableModule> found;
+  std::set<std::string> unused(wanted.begin(), wanted.end()), known;
+  for (AdaptableModule& module : adaptable_modules(config)) {
+    known.insert(last_part(module.name));
+    bool named = false;
+    for (const std::string& target : wanted) {
+      if (target == "all-linear" ? module.weight.role != Role::kLinearWeight : !matches(module.name, target)) continue;
+      named = true;
       unused.erase(target);
     }
-    if (wanted) found.push_back(spec);
+    if (named) found.push_back(std::move(module));
   }
-  check(!targets.empty(), "LoRA needs at least one target module; this model has {}", fmt::join(known, ", "));
-  if (!unused.empty())
-    fail("LoRA target {} is no module of this {} model; it has {}", *unused.begin(), config.model_type,
-         fmt::join(known, ", "));
+  for (const std::string& target : unused) {
+    if (matches(family.head, target)) check_head_untied(config, "LoRA target " + target);
+    fail("LoRA target {} is no module of this {} model; it has {}", target, config.model_type, fmt::join(known, ", "));
+  }
   return found;
 }
 
-Lora::Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained,
-           Adapter description)
-    : in_out_(family_of(config.model_type, "the model").in_out), description_(std::move(description)) {
+Lora::Lora(const std::vector<AdaptableModule>& bases, DType precision, bool trained, Adapter description)
+    : description_(std::move(description)) {
   std::vector<ParameterSpec> specs;
   const int64_t r = description_.rank;
-  for (const ParameterSpec& base : bases) {
-    const bool embedding = base.role == Role::kEmbedding;
-    const int64_t in = embedding || in_out_ ? base.shape[0] : base.shape[1];
-    const int64_t out = embedding || in_out_ ? base.shape[1] : base.shape[0];
-    const std::string module = module_of(base);
-    modules_.push_back({base, module + ".lora_A", module + ".lora_B"});
-    const auto shape_a = embedding ? std::vector<int64_t>{in, r} : std::vector<int64_t>{r, in};
-    specs.push_back(
-        {modules_.back().a, shape_a, Role::kEmbedding, base.layer});  // a role of its own: nothing is joined to it
-    specs.push_back({modules_.back().b, {out, r}, Role::kEmbedding, base.layer});
+  for (const AdaptableModule& base : bases) {
+    modules_.push_back({base.weight, base.name + ".lora_A", base.name + ".lora_B"});
+    const auto shape_a = base.embedding ? std::vector<int64_t>{base.in, r} : std::vector<int64_t>{r, base.in};
+    specs.push_back({modules_.back().a, shape_a, Role::kEmbedding, base.weight.layer});  // a role of its own: nothing
+    specs.push_back({modules_.back().b, {base.out, r}, Role::kEmbedding, base.weight.layer});  // is joined to it
   }
   parameters_ = Parameters(specs, precision, trained);
 }
 
 Lora::Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, uint64_t seed)
-    : Lora(config, lora_modules(config, lora.targets), precision, true,
+    : Lora(lora_modules(config, lora.targets), precision, true,
            Adapter{lora.rank, lora.alpha, lora.dropout, false, lora.targets, "", {}}) {
   check(lora.rank >= 1, "LoRA rank is {}, expected at least 1", lora.rank);
   uint64_t index = 0;
@@ -96,12 +85,11 @@ Lora::Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, u
 
 Lora::Lora(const ModelConfig& config, const Adapter& adapter, DType precision, bool trained)
     : Lora(
-          config,
           [&] {
-            std::vector<ParameterSpec> bases;
-            for (const ParameterSpec& spec : parameter_specs(config))
+            std::vector<AdaptableModule> bases;
+            for (const AdaptableModule& module : adaptable_modules(config))
               for (const LoraWeights& w : adapter.weights)
-                if (spec.name == w.module + ".weight") bases.push_back(spec);
+                if (module.name == w.module) bases.push_back(module);
             return bases;
           }(),
           precision, trained,
@@ -124,7 +112,7 @@ Adapter Lora::adapter() const {
   for (const Module& module : modules_) {
     const auto &a = parameters_.slot(module.a), &b = parameters_.slot(module.b);
     LoraWeights w;
-    w.module = module_of(module.base);
+    w.module = module.base.module();
     w.embedding = module.base.role == Role::kEmbedding;
     w.rank = result.rank;
     w.in = a.spec.size() / w.rank;

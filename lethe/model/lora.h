@@ -12,13 +12,13 @@ struct LoraConfig {
   int64_t rank = 8;
   double alpha = 16;
   double dropout = 0;
-  std::vector<std::string> targets = {"q_proj",
-                                      "v_proj"};  // module names or their last parts; "all-linear" for every layer's
+  // Module names or their last parts; "all-linear": every linear layer but the head; none: the family's usual ones.
+  std::vector<std::string> targets;
 };
 
-// The modules (without ".weight") that the targets name: a module of that name, or ending in "." + name, as PEFT
-// matches them. A target that matches nothing is an error that lists what there is.
-std::vector<ParameterSpec> lora_modules(const ModelConfig& config, const std::vector<std::string>& targets);
+// The modules that the targets name: a module of that name, or ending in "." + name, as PEFT
+// matches them. A target that matches nothing is an error that lists what there is; one that names a tied head says so.
+std::vector<AdaptableModule> lora_modules(const ModelConfig& config, const std::vector<std::string>& targets);
 
 class Lora {
  public:
@@ -39,10 +39,8 @@ class Lora {
   Adapter adapter() const;  // the values now
 
  private:
-  Lora(const ModelConfig& config, const std::vector<ParameterSpec>& bases, DType precision, bool trained,
-       Adapter description);
+  Lora(const std::vector<AdaptableModule>& bases, DType precision, bool trained, Adapter description);
 
-  bool in_out_;
   Adapter description_;  // without weights
   std::vector<Module> modules_;
   Parameters parameters_;

@@ -41,13 +41,6 @@ struct ModelFiles::Impl {
 
 namespace {
 
-std::optional<DType> computable(const std::string& dtype) {
-  if (dtype == "F32") return DType::kF32;
-  if (dtype == "BF16") return DType::kBF16;
-  if (dtype == "F16") return DType::kF16;
-  return std::nullopt;
-}
-
 void widen(DType dtype, std::span<const std::byte> from, int64_t count, float* out) {
   // Nothing makes a safetensors file align its tensors.
   if (reinterpret_cast<uintptr_t>(from.data()) % tensor::size_of(dtype) == 0) {
@@ -207,7 +200,7 @@ void ModelFiles::Impl::check_against_config(const std::string& where) const {
     const StoredTensor& tensor = tensors[it->second];
     check(tensor.shape == shape, "{}: the tensor \"{}\" has the shape {}, expected {} by {}", path.string(), name,
           shape_text(tensor.shape), shape_text(shape), where);
-    check(computable(tensor.dtype).has_value() || gguf_metadata,
+    check(computable_dtype(tensor.dtype) || gguf_metadata,
           "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16", path.string(), name, tensor.dtype);
   };
   for (const ParameterSpec& spec : parameter_specs(config)) check_tensor(spec.name, spec.shape, true);
@@ -255,7 +248,7 @@ void ModelFiles::release(const StoredTensor& tensor) const { release_pages(bytes
 
 void ModelFiles::read_rows(const StoredTensor& stored, int64_t first, int64_t rows, float* out) const {
   if (is_gguf()) return read_gguf_rows(stored, bytes(stored), first, rows, out);
-  const std::optional<DType> dtype = computable(stored.dtype);
+  const std::optional<DType> dtype = computable_dtype(stored.dtype);
   check(dtype.has_value(), "{}: the tensor \"{}\" has the dtype {}, its values cannot be read", path().string(),
         stored.name, stored.dtype);
   const size_t width = tensor::size_of(*dtype);
@@ -277,12 +270,14 @@ void ModelFiles::read(const StoredTensor& tensor, float* out) const {
 void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
   const int64_t cols = tensor.cols();
   const int64_t block = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, cols));  // rows whose fp32 fits a cache
-  if (tensor.dtype == "BF16") {
-    std::memcpy(out, bytes(tensor).data(), tensor.bytes);
-    release(tensor);
-    return;
-  }
   tensor::parallel_for(tensor.rows(), block, [&](int64_t begin, int64_t end) {
+    if (tensor.dtype == "BF16") {
+      const auto row = static_cast<size_t>(2 * cols), first = static_cast<size_t>(begin);
+      const auto source = bytes(tensor).subspan(first * row, static_cast<size_t>(end - begin) * row);
+      populate_pages(source);
+      if (!source.empty()) std::memcpy(out + begin * cols, source.data(), source.size());
+      return;
+    }
     std::vector<float> values(static_cast<size_t>(block * cols));
     for (; begin < end; begin += block) {
       const int64_t rows = std::min(block, end - begin);
@@ -293,6 +288,7 @@ void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
   release(tensor);
 }
 
+bool ModelFiles::has_tokenizer() const { return is_gguf() || fs::exists(path() / "tokenizer.json"); }
 Json ModelFiles::tokenizer_json() const {
   if (is_gguf()) return gguf_tokenizer_json(*impl_->gguf_metadata, path().string());
   const fs::path file = path() / "tokenizer.json";

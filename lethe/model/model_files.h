@@ -61,6 +61,7 @@ class ModelFiles {
   std::span<const std::byte> bytes(const StoredTensor& tensor) const;
 
   // tokenizer.json, tokenizer_config.json (null when there is none); GGUF: made from its metadata.
+  bool has_tokenizer() const;
   Json tokenizer_json() const;
   Json tokenizer_config() const;
 

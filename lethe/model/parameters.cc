@@ -88,6 +88,11 @@ float* Parameters::master(const Slot& slot) {
   return r.values() + slot.offset;
 }
 
+uint16_t* Parameters::frozen_bf16(const Slot& slot) {
+  Run& r = run(slot);
+  return r.master ? nullptr : r.copies() + slot.offset;
+}
+
 void Parameters::refresh_copies() {
   if (matrices_.master && matrices_.copy)
     tensor::convert(Tensor(matrices_.values(), 1, matrices_.size),

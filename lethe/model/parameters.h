@@ -53,6 +53,8 @@ class Parameters {
   void get(const Slot& slot, float* values) const;  // the master where there is one
   // fp32 values in place; only where masters are kept. Call refresh_copies() after changing them.
   float* master(const Slot& slot);
+  // bf16 values in place, where they are all that is kept; else null.
+  uint16_t* frozen_bf16(const Slot& slot);
   void refresh_copies();
   void zero_vector_gradients();
 

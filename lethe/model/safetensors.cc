@@ -72,6 +72,13 @@ SafetensorsEntry read_entry(const std::string& name, const Json& json, uint64_t 
 
 }  // namespace
 
+std::optional<tensor::DType> computable_dtype(const std::string& dtype) {
+  if (dtype == "F32") return tensor::DType::kF32;
+  if (dtype == "BF16") return tensor::DType::kBF16;
+  if (dtype == "F16") return tensor::DType::kF16;
+  return std::nullopt;
+}
+
 int64_t bytes_of_dtype(const std::string& dtype) {
   static const std::map<std::string, int64_t> widths = {
       {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1},

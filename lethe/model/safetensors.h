@@ -12,11 +12,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "lethe/base/json.h"
+#include "lethe/tensor/tensor.h"
 
 namespace lethe::model {
 
@@ -41,6 +43,9 @@ std::string safetensors_header(std::vector<SafetensorsEntry>& entries,
 
 // Bytes of one element; 0: unknown.
 int64_t bytes_of_dtype(const std::string& dtype);
+
+// "F32", "F16" and "BF16", the types that are computed with; none: another.
+std::optional<tensor::DType> computable_dtype(const std::string& dtype);
 
 // Elements of a shape; -1 where an extent is negative or the product passes 2^62.
 int64_t elements_of(const std::vector<int64_t>& shape);

@@ -5,22 +5,17 @@
 #include <cstring>
 
 #include "lethe/base/error.h"
+#include "lethe/model/safetensors.h"
 
 namespace lethe::model {
 namespace {
 
 using Role = ParameterSpec::Role;
 
-std::string in_layer(const char* pattern, int64_t layer) {
-  std::string name = pattern;
-  if (const size_t at = name.find("{}"); at != std::string::npos) name.replace(at, 2, std::to_string(layer));
-  return name;
-}
-
 // fp32 values as a file of that type would hold them.
 void round_to_stored(const std::string& dtype, float* values, int64_t n) {
   if (dtype == "F32") return;
-  const DType type = dtype == "F16" ? DType::kF16 : DType::kBF16;
+  const DType type = computable_dtype(dtype).value();
   std::vector<uint16_t> stored(static_cast<size_t>(n));
   tensor::convert(Tensor(values, 1, n), Tensor(stored.data(), type, 1, n));
   tensor::convert(Tensor(stored.data(), type, 1, n), Tensor(values, 1, n));
@@ -48,15 +43,24 @@ Transformer::Transformer(const ModelConfig& config, DType precision, bool train)
 Transformer Transformer::load(const ModelFiles& files, DType precision, bool train, const NewValues& values,
                               bool as_written) {
   Transformer model(files.config(), precision, train);
-  std::vector<float> buffer;
-  for (const Parameters::Slot& slot : model.parameters_.slots()) {
+  Parameters& parameters = model.parameters_;
+  std::vector<float> buffer;  // of new values whose matrix is kept in bf16 alone
+  for (const Parameters::Slot& slot : parameters.slots()) {
     const StoredTensor* stored = files.find(slot.spec.name);
     check(stored != nullptr, "{}: the tensor {} is missing", files.path().string(), slot.spec.name);
-    buffer.resize(static_cast<size_t>(slot.spec.size()));
-    if (!values || !values(*stored, buffer.data())) files.read(*stored, buffer.data());
-    if (as_written) round_to_stored(written_dtype(files, *stored), buffer.data(), slot.spec.size());
-    model.parameters_.set(slot, buffer.data());
+    uint16_t* bf16 = parameters.frozen_bf16(slot);
+    if (bf16 && values) buffer.resize(static_cast<size_t>(slot.spec.size()));
+    float* to = bf16 ? buffer.data() : parameters.master(slot);
+    const bool given = values && values(*stored, to);
+    if (!given && bf16) {  // as_written or not: the file's values, rounded to bf16 once
+      files.read_bf16(*stored, bf16);
+      continue;
+    }
+    if (!given) files.read(*stored, to);
+    if (as_written) round_to_stored(written_dtype(files, *stored), to, slot.spec.size());
+    if (bf16) parameters.set(slot, to);
   }
+  parameters.refresh_copies();
   return model;
 }
 
@@ -113,12 +117,7 @@ void Transformer::bind() {
   };
   matrix(family.embedding, embedding_VD_, dembedding_VD_);
   if (config_.positions == PositionKind::kLearned) matrix(family.position_embedding, positions_PD_, dpositions_PD_);
-  if (config_.tied_embeddings) {
-    head_VD_ = embedding_VD_;
-    dhead_VD_ = dembedding_VD_;
-  } else {
-    matrix(family.head, head_VD_, dhead_VD_);
-  }
+  matrix(config_.tied_embeddings ? family.embedding : family.head, head_.weight, head_.dweight);
   final_norm_ = norm(family.final_norm);
   layers_.resize(static_cast<size_t>(config_.layers));
   for (int64_t i = 0; i < config_.layers; ++i) {
@@ -137,6 +136,7 @@ void Transformer::bind() {
 
 void Transformer::bind_lora() {
   const Family& family = family_of(config_.model_type, "the model");
+  head_.lora.clear();
   for (Layer& layer : layers_)
     for (Linear* l : {&layer.qkv, &layer.attention_out, &layer.up, &layer.down}) l->lora.clear();
   embedding_lora_ = {};
@@ -153,6 +153,10 @@ void Transformer::bind_lora() {
     part.stream = stream++;
     if (module.base.role == Role::kEmbedding) {
       embedding_lora_ = part;
+      continue;
+    }
+    if (module.base.role == Role::kHead) {
+      head_.lora.push_back(part);
       continue;
     }
     Layer& layer = layers_[static_cast<size_t>(module.base.layer)];
@@ -244,21 +248,21 @@ void Transformer::plan(int64_t rows, int64_t targets, bool backward) {
   arena_.reset();
   lay_out({&arena_});
 
-  // Scratch: the gradients of a layer, LoRA's fp32 sums and masked inputs, and the head's logits; they do not live
-  // together.
+  // Scratch: the gradient of the residual stream, and what does not live together: a layer's gradients, the embedding's
+  // adapter, the head. A product under an adapter takes its sum or what goes into dx in fp32, and the masked input.
   const size_t act = tensor::size_of(precision_);
-  const auto T = static_cast<size_t>(rows), N = static_cast<size_t>(targets),
-             V = static_cast<size_t>(config_.vocab_size);
-  const auto widest = static_cast<size_t>(std::max({up, qkv, D, F}));
-  size_t layer =
-      backward ? T * static_cast<size_t>(D) * (8 + act) + T * act * static_cast<size_t>(F + config_.q_size() + qkv) : 0;
-  if (lora_) layer += T * widest * (3 * 4 + act) + T * act * 4 * static_cast<size_t>(lora_->adapter_rank());
-  const size_t logits_rows = std::min<size_t>(N, kLogitsRows), block = std::min<size_t>(N, kHeadBlock);
+  const auto bytes = [](int64_t n, int64_t width, size_t element) { return static_cast<size_t>(n * width) * element; };
+  const int64_t rank = lora_ ? lora_->adapter_rank() : 0;
+  const auto adapted = [&](int64_t n, int64_t width) { return bytes(n, width, 8 + act) + bytes(n, rank, 2 * act); };
+  size_t layer = lora_ ? adapted(rows, std::max({up, qkv, D, F})) : 0;
+  if (backward) layer += bytes(rows, D, 4 + act) + bytes(rows, F + config_.q_size() + qkv, act);
+  const size_t embedding = embedding_lora_.a ? bytes(rows, D, act) + bytes(rows, rank, 8 + act) : 0;
+  const int64_t block = std::min(targets, head_block());
   size_t head =
-      N * 8 + N * static_cast<size_t>(D) * (12 + act) + logits_rows * V * 4 + (backward ? block * V * act : 0);
-  if (embedding_lora_.a) layer += T * static_cast<size_t>(D) * (4 + act);
-  if (backward) head += T * static_cast<size_t>(D) * 4;
-  scratch_.reserve(layer + head + 64 * 1024);
+      bytes(targets, 1, 8) + bytes(targets, D, 4 + act) + bytes(std::min(targets, kLogitsRows), config_.vocab_size, 4);
+  if (backward) head += bytes(targets, D, 8) + bytes(block, config_.vocab_size, act);
+  if (!head_.lora.empty()) head += adapted(block, D);
+  scratch_.reserve((backward ? bytes(rows, D, 4) : 0) + std::max({layer, embedding, head}) + 64 * 1024);
   scratch_.reset();
 }
 

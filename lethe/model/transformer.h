@@ -69,8 +69,9 @@ class Transformer {
 
  private:
   // The head works through the targets in blocks: fp32 logits of some rows at a time, their gradients of a block of
-  // rows at once.
+  // rows at once. Under an adapter both are one, so that both products see its dropout mask.
   static constexpr int64_t kLogitsRows = 256, kHeadBlock = 2048;
+  int64_t head_block() const { return head_.lora.empty() ? kHeadBlock : kLogitsRows; }
 
   struct Norm {
     const float *weight = nullptr, *bias = nullptr;
@@ -121,10 +122,11 @@ class Transformer {
   std::optional<Lora> lora_;
   bool checkpointing_ = false;
 
-  Tensor embedding_VD_, dembedding_VD_, positions_PD_, dpositions_PD_, head_VD_, dhead_VD_;
+  Tensor embedding_VD_, dembedding_VD_, positions_PD_, dpositions_PD_;
   LoraPart embedding_lora_;
   std::vector<Layer> layers_;
   Norm final_norm_;
+  Linear head_;  // tied: the embedding's values and gradient
   tensor::AttentionShape attention_;
   std::vector<float> cos_, sin_;
   int64_t rotary_positions_ = 0;

@@ -40,10 +40,6 @@ struct Plan {
   bool same_layout = true;  // headers and index are the source's own
 };
 
-DType computed(const std::string& dtype) {
-  return dtype == "F32" ? DType::kF32 : dtype == "BF16" ? DType::kBF16 : DType::kF16;
-}
-
 // What quantised tensors become: the type of the matrices where all have one that safetensors knows, else BF16.
 std::string dtype_of_gguf(const ModelFiles& source) {
   std::set<std::string> types;
@@ -123,7 +119,7 @@ void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_r
     });
     return;
   }
-  const DType dtype = computed(target.dtype);
+  const DType dtype = computable_dtype(target.dtype).value();
   const int64_t cols = job.source->cols(), rows = job.source->rows();
   const int64_t width = static_cast<int64_t>(tensor::size_of(dtype));
   const int64_t block = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, cols));
@@ -239,7 +235,7 @@ void remove_model(const fs::path& directory) {
 
 void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRowsOf& rows_of,
                       const WriteModelOptions& options) {
-  check(options.dtype.empty() || options.dtype == "F32" || options.dtype == "F16" || options.dtype == "BF16",
+  check(options.dtype.empty() || computable_dtype(options.dtype),
         "writing {}: the dtype is \"{}\", expected F32, F16 or BF16", out.string(), options.dtype);
   std::error_code none;
   check(!fs::equivalent(out, source.path(), none), "--out {} is the model itself; give another directory",

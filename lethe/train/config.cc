@@ -43,7 +43,10 @@ void LoraOptions::add_to(Options& options) {
   options.add("lora-rank", lora_rank, "rank of the update").at_least(1).at_most(1 << 16);
   options.add("lora-alpha", lora_alpha, "the update is scaled by alpha / rank").above(0);
   options.add("lora-dropout", lora_dropout, "dropout of the update's input").at_least(0).below(1);
-  options.add("lora-target", lora_target, "modules, by name: q_proj,v_proj, or all-linear");
+  options
+      .add("lora-target", lora_target,
+           "modules, by name (q_proj,v_proj), or all-linear; unless told those that PEFT adapts in the family")
+      .placeholder("A,B");
 }
 
 void LoraOptions::no_effect(Options& options, const std::string& reason) {

@@ -39,7 +39,7 @@ struct LoraOptions {
   int64_t lora_rank = 8;
   double lora_alpha = 16;
   double lora_dropout = 0;
-  std::vector<std::string> lora_target = {"q_proj", "v_proj"};
+  std::vector<std::string> lora_target;  // none: the family's usual ones
 
   void add_to(Options& options);
   // The options have no effect in this run: an error where one was set.

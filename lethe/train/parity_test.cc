@@ -144,14 +144,23 @@ TEST_CASE("eight steps of AdamW and of clipped SGD equal those of PyTorch") {
 
 TEST_CASE("LoRA equals PEFT: loss, gradients, eight steps, the adapter after them") {
   for (const std::string name : {"llama/lora-qv", "llama-tied/lora-qv", "llama/lora-all", "llama/lora-embedding",
-                                 "gpt2/lora-attn", "gpt2/lora-all"}) {
+                                 "llama/lora-head", "gpt2/lora-attn", "gpt2/lora-all", "gpt2-gelu/lora-head"}) {
     CAPTURE(name);
     const Golden golden("models/" + name), base("models/" + name.substr(0, name.find('/')));
     const ModelFiles files = open(base);
     const auto examples = base.batch();
     const auto targets = base.json["targets"].get<int64_t>();
+    const model::Adapter adapter = model::read_adapter(golden.folder, files.config());
     Transformer model = Transformer::load(files, DType::kF32, false);
-    model.attach(model::Lora(files.config(), model::read_adapter(golden.folder, files.config()), DType::kF32, true));
+    model.attach(model::Lora(files.config(), adapter, DType::kF32, true));
+    const auto V = static_cast<size_t>(files.config().vocab_size);
+    std::vector<float> logits(V);
+    model::KeyValueCache cache(files.config(), DType::kF32, 64);
+    model::KeyValueCache* caches[] = {&cache};
+    model.extend(std::span(&examples[0].ids, 1), caches, logits.data());
+    const auto& golden_logits = golden.array("logits.0");
+    CHECK(relative_distance(logits, {golden_logits.end() - static_cast<std::ptrdiff_t>(V), golden_logits.end()}) <
+          1e-5);
     CHECK(std::abs(step_loss(model, examples, targets) - golden.json["loss"].get<double>()) < 1e-5);
     // At this learning rate the gradients of later steps spread rounding a hundredfold; the losses do not.
     check_steps(model, golden, examples, targets, "adamw", 5e-3);

@@ -30,7 +30,8 @@ def theta(value, **more):
 # name: (class, config, {adapter: target modules})
 MODELS = {
     "llama": (LlamaForCausalLM, LlamaConfig(**LLAMA, rope_parameters=theta(10000.0)),
-              {"qv": ["q_proj", "v_proj"], "all": LLAMA_LINEAR, "embedding": ["embed_tokens", "q_proj"]}),
+              {"qv": ["q_proj", "v_proj"], "all": LLAMA_LINEAR, "embedding": ["embed_tokens", "q_proj"],
+               "head": ["lm_head", "v_proj"]}),
     "llama-tied": (LlamaForCausalLM, LlamaConfig(**LLAMA | dict(vocab_size=288, num_attention_heads=2, num_key_value_heads=1,
                                                        tie_word_embeddings=True), rope_parameters=theta(100000.0)),
                    {"qv": ["q_proj", "v_proj"]}),
@@ -40,7 +41,7 @@ MODELS = {
         500.0, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=48)), {}),
     "gpt2": (GPT2LMHeadModel, GPT2Config(**GPT2), {"attn": ["c_attn"], "all": ["c_attn", "c_proj", "c_fc"]}),
     "gpt2-gelu": (GPT2LMHeadModel, GPT2Config(**GPT2 | dict(vocab_size=101), n_inner=48, activation_function="gelu",
-                                              tie_word_embeddings=False), {}),
+                                              tie_word_embeddings=False), {"head": ["lm_head", "c_attn"]}),
 }
 
 
