@@ -3,7 +3,7 @@
 
   bench/compare.py --venv DIR --smollm2 HF_DIR --gpt2 HF_DIR [--rows train,facts,...] [--repeat 3]
 
-Rows: train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, process, generate, delta. A training figure is tokens/s over the
+Rows: train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, process, generate, delta, delta-inputs. A training figure is tokens/s over the
 steps after the warm-up; `facts` and `evaluate` are the seconds of the work alone, `process` those of the whole evaluation from the shell
 (imports, loading and all). The best PyTorch variant of a row counts (eager, torch.compile; logits of all positions or of the targets only).
 What the processor can do is measured anew before each run of Lethe, because a shared machine's peak moves. Standard library only."""
@@ -17,7 +17,7 @@ p.add_argument("--smollm2", required=True)
 p.add_argument("--gpt2")
 p.add_argument("--facts", default=str(ROOT / "recipes/data/counterfact-1000.jsonl"))
 p.add_argument("--build", default=str(ROOT / "build/release"))
-p.add_argument("--rows", default="train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,process,generate,delta")
+p.add_argument("--rows", default="train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,process,generate,delta,delta-inputs")
 p.add_argument("--repeat", type=int, default=3)
 p.add_argument("--steps", type=int, default=4)
 p.add_argument("--threads", type=int, default=2)
@@ -168,28 +168,31 @@ def generate_row():
     return compare("generate, one prompt, bf16", ours, {k: (lambda o=o: theirs(*o)) for k, o in variants.items()}, "tokens/s", True)
 
 
-def delta_row():
-    """delta apply against cp of the same files, page cache warm."""
+def delta_row(inputs):
+    """delta apply against cp, page cache warm: of the model's file, which is as large as what it writes, or of all that it reads."""
     output([lethe, "update", args.smollm2, args.facts, "--limit", 16, "--method", "ft", "--num-train-epochs", 1, "--no-eval", "--out", work / "tuned",
             "--overwrite", "--quiet"])
-    output([lethe, "delta", "diff", args.smollm2, work / "tuned", "--out", work / "delta.safetensors"])
-    source = pathlib.Path(args.smollm2) / "model.safetensors"
+    delta = work / "delta.safetensors"
+    output([lethe, "delta", "diff", args.smollm2, work / "tuned", "--out", delta, "--overwrite"])
+    (work / "copies").mkdir(exist_ok=True)
 
     def ours():
         shutil.rmtree(work / "applied", ignore_errors=True)
-        return peak_memory([lethe, "delta", "apply", args.smollm2, work / "delta.safetensors", "--scale", "-0.3", "--out", work / "applied", "--quiet"])[:2]
+        return peak_memory([lethe, "delta", "apply", args.smollm2, delta, "--scale", "-0.3", "--out", work / "applied", "--quiet"])[:2]
 
     def copy():
-        (work / "copy").unlink(missing_ok=True)
-        return peak_memory(["sh", "-c", f"cp {source} {work}/copy && sync {work}/copy"])[:2]
+        for file in (work / "copies").iterdir():
+            file.unlink()
+        return peak_memory(["cp", pathlib.Path(args.smollm2) / "model.safetensors", *([delta] if inputs else []), work / "copies"])[:2]
 
-    return compare("delta apply, against cp and sync", ours, {"cp": copy}, "s", False)
+    name = "cp of MODEL and DELTA" if inputs else "cp of MODEL"
+    return compare("delta apply", ours, {name: copy}, "s", False)
 
 
 ROWS = {"train-gpt2": lambda: train_row("train GPT-2 124M, 4 x 512, bf16", args.gpt2, "bf16"),
         "train-smollm2": lambda: train_row("train SmolLM2-135M, 4 x 512, bf16", args.smollm2, "bf16"),
         "train-smollm2-fp32": lambda: train_row("train SmolLM2-135M, 4 x 512, fp32", args.smollm2, "fp32"),
-        "facts": facts_row, "evaluate": lambda: evaluate_row(False), "process": lambda: evaluate_row(True), "generate": generate_row, "delta": delta_row}
+        "facts": facts_row, "evaluate": lambda: evaluate_row(False), "process": lambda: evaluate_row(True), "generate": generate_row, "delta": lambda: delta_row(False), "delta-inputs": lambda: delta_row(True)}
 rows = []
 for name in args.rows.split(","):
     say("==", name)

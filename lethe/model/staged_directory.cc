@@ -54,13 +54,17 @@ void StagedDirectory::commit(const std::vector<fs::path>& stale) {
   for (File& file : files_) {  // some file systems tell only now that there was no room
     const int fd = file.fd;
     file.fd = -1;
-    check(::close(fd) == 0, "cannot write {}: {}", file.path.string(), std::strerror(errno));
+    const bool closed = ::close(fd) == 0;
+    check(closed, "cannot write {}: {}", file.path.string(), std::strerror(errno));
   }
-  for (const fs::path& path : stale)
-    check(::unlink(path.c_str()) == 0 || errno == ENOENT, "cannot remove {}: {}", path.string(), std::strerror(errno));
-  for (const File& file : files_)
-    check(::rename(part_of(file).c_str(), file.path.c_str()) == 0, "cannot write {}: {}", file.path.string(),
-          std::strerror(errno));
+  for (const fs::path& path : stale) {
+    const bool removed = ::unlink(path.c_str()) == 0 || errno == ENOENT;
+    check(removed, "cannot remove {}: {}", path.string(), std::strerror(errno));
+  }
+  for (const File& file : files_) {
+    const bool renamed = ::rename(part_of(file).c_str(), file.path.c_str()) == 0;
+    check(renamed, "cannot write {}: {}", file.path.string(), std::strerror(errno));
+  }
   files_.clear();
   made_ = false;
 }
