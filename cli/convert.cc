@@ -34,10 +34,7 @@ void convert(Arguments arguments) {
   const study::AnyModel source = study::AnyModel::open(model, base_model);
   if (source.has_own_tokenizer()) source.tokenizer();  // found wanting before anything is written
   // The adapter of an embedding does not move a head that is tied to it: the two part.
-  bool untie = false;
-  if (source.adapter() && source.files().config().tied_embeddings) {
-    for (const model::LoraWeights& lora : source.adapter()->weights) untie = untie || lora.embedding;
-  }
+  const bool untie = source.adapter() && model::unties(*source.adapter(), source.files().config());
   model::write_model(source.files(), out, source.merged_values(), {dtype, untie, overwrite});
   source.write_own_tokenizer(out);
 

@@ -129,10 +129,8 @@ void apply_adapter(const ModelFiles& model, const fs::path& path, double scale, 
   const model::Adapter adapter = model::read_adapter(path, model.config());
   const bool in_out = model::family_of(model.config().model_type, model.path().string()).in_out;
   std::map<std::string, const model::LoraWeights*> by_name;
-  for (const model::LoraWeights& lora : adapter.weights) {
-    by_name[lora.module + ".weight"] = &lora;
-    if (lora.embedding && model.config().tied_embeddings) options.untie = true;
-  }
+  for (const model::LoraWeights& lora : adapter.weights) by_name[lora.module + ".weight"] = &lora;
+  options.untie = model::unties(adapter, model.config());
   std::map<std::string, bool> is_in_out;  // heads lie [out, in] everywhere
   for (const ParameterSpec& spec : model::parameter_specs(model.config()))
     is_in_out[spec.name] = in_out && spec.role == ParameterSpec::Role::kLinearWeight;

@@ -60,9 +60,7 @@ text::Tokenizer AnyModel::tokenizer() const {
   return tokenizer;
 }
 
-bool AnyModel::has_tokenizer() const {
-  return fs::exists(path_ / "tokenizer.json") || !files_.tokenizer_json().is_null();
-}
+bool AnyModel::has_tokenizer() const { return fs::exists(path_ / "tokenizer.json") || files_.has_tokenizer(); }
 
 void AnyModel::write_own_tokenizer(const fs::path& out) const {
   if (!has_own_tokenizer()) return;

@@ -99,7 +99,7 @@ void FinetuneConfig::resolve(Options& options) {
 OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   const model::ModelFiles files = open_whole_model(config.model);
   std::optional<text::Tokenizer> tokenizer;
-  if (!files.tokenizer_json().is_null()) tokenizer = tokenizer_of(files);
+  if (files.has_tokenizer()) tokenizer = tokenizer_of(files);
   const text::Dataset data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
@@ -125,8 +125,7 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
     model::Adapter adapter = model->lora()->adapter();
     adapter.base_model = config.model.string();
     if (config.merge) {
-      for (const model::LoraWeights& lora : adapter.weights)
-        options.untie |= lora.embedding && files.config().tied_embeddings;
+      options.untie = model::unties(adapter, files.config());
       model::write_model(files, config.out, edit::with_adapters(files, {{adapter}}), options);
     } else {
       model::write_adapter(config.out, adapter, files.config(), options.overwrite);
