@@ -288,7 +288,9 @@ void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
   release(tensor);
 }
 
-bool ModelFiles::has_tokenizer() const { return is_gguf() || fs::exists(path() / "tokenizer.json"); }
+bool ModelFiles::has_tokenizer() const {
+  return is_gguf() ? !tokenizer_json().is_null() : fs::exists(path() / "tokenizer.json");
+}
 Json ModelFiles::tokenizer_json() const {
   if (is_gguf()) return gguf_tokenizer_json(*impl_->gguf_metadata, path().string());
   const fs::path file = path() / "tokenizer.json";
