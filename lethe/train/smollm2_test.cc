@@ -1,5 +1,6 @@
 // Parity with transformers on real weights: SmolLM2-135M-Instruct's losses and greedy continuations. The weights are no
-// part of the repository: LETHE_SMOLLM2 names a directory or a GGUF file of them, ../shared holds the reference.
+// part of the repository: LETHE_SMOLLM2 names their Hugging Face directory (bf16, which the reference is of; the GGUF
+// file's values differ by that rounding), ../shared holds the reference.
 #include <doctest/doctest.h>
 
 #include <cmath>
