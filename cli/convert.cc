@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/program.h"
+#include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
 #include "lethe/study/prepare.h"
 
@@ -35,7 +36,8 @@ void convert(Arguments arguments) {
   if (source.has_own_tokenizer()) source.tokenizer();  // found wanting before anything is written
   // The adapter of an embedding does not move a head that is tied to it: the two part.
   const bool untie = source.adapter() && model::unties(*source.adapter(), source.files().config());
-  model::write_model(source.files(), out, source.merged_values(), {dtype, untie, overwrite});
+  model::write_model(source.files(), out, source.merged_values(),
+                     {dtype, untie, overwrite, run::byte_progress("write")});
   source.write_own_tokenizer(out);
 
   const model::ModelFiles written = model::ModelFiles::open(out);

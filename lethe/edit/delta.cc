@@ -14,6 +14,7 @@
 #include "lethe/model/safetensors.h"
 #include "lethe/model/staged_directory.h"
 #include "lethe/model/write_model.h"
+#include "lethe/run/progress.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"
 
@@ -155,14 +156,20 @@ void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs:
   const ModelFiles base = ModelFiles::open(base_path), tuned = ModelFiles::open(tuned_path);
   check_same_parameters(base, tuned);
   std::vector<SafetensorsEntry> entries;
-  for (const ParameterSpec& spec : model::parameter_specs(base.config()))
+  const std::vector<ParameterSpec> specs = model::parameter_specs(base.config());
+
+  run::Progress compare("compare", static_cast<int64_t>(specs.size()), "tensors");
+  for (const ParameterSpec& spec : specs) {
     if (!same_bytes(base, *base.find(spec.name), tuned, *tuned.find(spec.name)))
       entries.push_back({spec.name, "F32", spec.shape});
+    compare.update(1 + (&spec - specs.data()));
+  }
   const std::string header = model::safetensors_header(entries, {{"format", "pt"}, {"kind", "lethe delta"}});
 
   model::StagedDirectory staged(out.has_parent_path() ? out.parent_path() : ".");
   const int file = staged.create(out.filename().string());
   staged.write(file, 0, std::as_bytes(std::span(header)));
+  run::Progress subtract("subtract", static_cast<int64_t>(entries.size()), "tensors");
   for (const SafetensorsEntry& entry : entries) {
     if (interrupted()) throw Interrupted(fmt::format("interrupted: {} is not written", out.string()));
     const StoredTensor &from = *base.find(entry.name), &to = *tuned.find(entry.name);
@@ -179,6 +186,7 @@ void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs:
     });
     base.release(from);
     tuned.release(to);
+    subtract.update(1 + (&entry - entries.data()));
   }
   staged.commit();
 }
@@ -188,7 +196,8 @@ void delta_apply(const fs::path& model_path, const fs::path& delta, double scale
   check(fs::exists(delta), "{}: no such file or directory, expected a delta", delta.string());
   check_out(out, OutKind::kDirectory, overwrite);
   const ModelFiles model = ModelFiles::open(model_path);
-  const model::WriteModelOptions options = {.dtype = "", .untie = false, .overwrite = overwrite};
+  const model::WriteModelOptions options = {
+      .dtype = "", .untie = false, .overwrite = overwrite, .progress = run::byte_progress("apply")};
   if (model::is_adapter(delta)) return apply_adapter(model, delta, scale, out, options);
   check(!fs::is_directory(delta), "{}: is a directory without adapter_config.json, expected a delta or a PEFT adapter",
         delta.string());
@@ -198,6 +207,7 @@ void delta_apply(const fs::path& model_path, const fs::path& delta, double scale
 std::vector<MatrixNorm> delta_norms(const fs::path& path) {
   const DeltaFile delta(path);
   std::vector<NamedNorm> named;
+  run::Progress progress("measure", static_cast<int64_t>(delta.entries().size()), "tensors");
   for (const auto& item : delta.entries()) {
     const std::string& name = item.first;
     const SafetensorsEntry& entry = item.second;
@@ -211,6 +221,7 @@ std::vector<MatrixNorm> delta_norms(const fs::path& path) {
     for (const double part : squares) sum += part;
     named.push_back({name, std::sqrt(sum)});
     model::release_pages(delta.bytes(entry));
+    progress.update(static_cast<int64_t>(named.size()));
   }
   std::vector<MatrixNorm> norms = matrix_norms(named);
   std::stable_sort(norms.begin(), norms.end(), [](const auto& a, const auto& b) { return a.layer < b.layer; });

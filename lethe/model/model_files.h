@@ -84,6 +84,7 @@ struct WriteModelOptions {
   bool untie = false;      // also write the head as a tensor of its own (asked for by its name; unchanged: the source's
                            // embedding) and say so in config.json
   bool overwrite = false;  // replace the model files of an existing directory; otherwise they must not be there
+  std::function<void(int64_t written, int64_t total)> progress = {};  // told the bytes after each tensor
 };
 
 // Removes the files of a model or an adapter from a directory, and nothing else; the configs first.

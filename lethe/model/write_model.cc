@@ -245,6 +245,9 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
         stale.empty() ? "" : stale.front().filename().string());
 
   const Plan plan = plan_files(source, options);
+  int64_t written = 0, total = 0;
+  for (const OutFile& file : plan.files)
+    for (const Job& job : file.jobs) total += static_cast<int64_t>(job.target.bytes);
   StagedDirectory staged(out);
   for (const OutFile& file : plan.files) {
     const int number = staged.create(file.name);
@@ -253,6 +256,8 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
       if (interrupted()) throw Interrupted(fmt::format("interrupted: {} is not written", out.string()));
       write_tensor(source, job, rows_of(*job.asked), staged, number);
       source.release(*job.source);
+      written += static_cast<int64_t>(job.target.bytes);
+      if (options.progress) options.progress(written, total);
     }
   }
   add_small_files(source, plan, staged);

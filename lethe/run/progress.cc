@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 
 namespace lethe::run {
@@ -164,6 +165,13 @@ void Progress::finish() {
   finished_ = true;
   state_.seconds = elapsed();
   if (state_.seconds >= kSilent && state_.done > state_.start && !quiet()) put_line(summary_line(state_));
+}
+
+std::function<void(int64_t, int64_t)> byte_progress(std::string label) {
+  return [label = std::move(label), progress = std::shared_ptr<Progress>()](int64_t done, int64_t total) mutable {
+    if (!progress) progress = std::make_shared<Progress>(label, total, "B");
+    progress->update(done);
+  };
 }
 
 }  // namespace lethe::run

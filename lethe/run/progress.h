@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,5 +60,8 @@ class Progress {
   double next_draw_;
   bool finished_ = false;
 };
+
+// A Progress in bytes that begins with its first call, for work that says (done, total) itself.
+std::function<void(int64_t done, int64_t total)> byte_progress(std::string label);
 
 }  // namespace lethe::run

@@ -31,6 +31,19 @@ std::string stderr_of(Work work) {
   return text;
 }
 
+TEST_CASE("byte_progress counts in bytes, from its first call") {
+  const std::string text = stderr_of([] {
+    const auto progress = byte_progress("write");
+    progress(0, 4'000'000);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2050));
+    progress(1'000'000, 4'000'000);
+    progress(4'000'000, 4'000'000);
+  });
+  const std::regex expected(
+      "write: 25 %, 1.00/4.00 MB, [0-9.]+ [kM]?B/s, [0-9.]+ s left\nwrite: 4.00 MB in [0-9.]+ s, [0-9.]+ [kM]?B/s\n");
+  CHECK_MESSAGE(std::regex_match(text, expected), text);
+}
+
 }  // namespace
 
 TEST_CASE("durations are written with the two units that matter") {

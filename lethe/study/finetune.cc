@@ -119,6 +119,7 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
 
   model::WriteModelOptions options;
   options.overwrite = config.overwrite || config.resume;
+  options.progress = run::byte_progress("write");
   if (full) {
     model::write_model(files, config.out, edit::values_of(model), options);
   } else {

@@ -55,6 +55,7 @@ class Update {
 
     model::WriteModelOptions options;
     options.overwrite = config_.overwrite || config_.resume;
+    options.progress = run::byte_progress("write");
     model::write_model(files_, config_.out, edit.values, options);
     if (config_.save_adapter) {
       model::Adapter adapter = *edit.adapter;
