@@ -19,8 +19,8 @@ namespace lethe::tensor {
 // ---- the processor
 // -------------------------------------------------------------------------------------------------------------
 bool has_fast_bf16();  // AMX or AVX512-BF16: bf16 products run faster than fp32 ones
-// Measured now (about 0.3 s each): the most multiply-adds that the cores can do, in FLOP/s, and streaming memory reads, in
-// bytes/s.
+// Measured now (about 0.3 s each): the most multiply-adds that the cores can do, in FLOP/s, and streaming memory
+// reads, in bytes/s.
 double measure_peak_flops(DType dtype);
 double measure_peak_bandwidth();
 

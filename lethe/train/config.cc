@@ -18,7 +18,8 @@ void TrainingConfig::add_to(Options& options) {
   options.add("warmup-steps", warmup_steps, "steps over which the learning rate rises from 0").at_least(0);
   options.add("warmup-ratio", warmup_ratio, "the same as a share of all steps").at_least(0).at_most(1);
   options.add("optim", optim, "the optimiser").one_of({"adamw", "sgd"});
-  options.add("weight-decay", weight_decay, "decay of matrices, with AdamW decoupled; norms and biases have none").at_least(0);
+  options.add("weight-decay", weight_decay, "decay of matrices, with AdamW decoupled; norms and biases have none")
+      .at_least(0);
   options.add("adam-beta1", adam_beta1, "AdamW's first moment").at_least(0).below(1);
   options.add("adam-beta2", adam_beta2, "AdamW's second moment").at_least(0).below(1);
   options.add("adam-epsilon", adam_epsilon, "AdamW's epsilon").above(0);
