@@ -46,7 +46,7 @@ def peer(script, *options):
 
 
 def machine():
-    """What two threads can do now: operations a second in bf16 and fp32, bytes read a second."""
+    """What the threads can do now: operations a second in bf16 and fp32, bytes read a second."""
     return json.loads(output([f"{args.build}/bench/matmul_bench", "peak", args.threads]))
 
 

@@ -49,6 +49,8 @@ def run(args):
         records = [json.loads(line) for line in DATA[data].read_text().splitlines()]
         for seed in range(args.seeds):
             block = records[seed * args.facts:(seed + 1) * args.facts]
+            if len(block) < args.facts:
+                sys.exit(f"{DATA[data]} has {len(records)} facts: not enough for seed {seed} of {args.facts} facts each")
             jobs = [setting for setting in grid(args.grid) if json.dumps([data, seed, *setting]) not in known]
             if not jobs:
                 continue
@@ -113,7 +115,7 @@ def table(args):
                 cells.append(interval(values) if values else "")
             base = {r["key"][1]: r for r in mine if r["key"][2:] == ["lora" if method == "f-lora" else "ft", None, lr, epochs, *target]}
             paired = ""
-            if rate is not None and base:
+            if rate is not None and set(base) & set(these):
                 parts = []
                 for name in list(MEASURES)[:4]:
                     parts.append(interval([MEASURES[name](these[s]) - MEASURES[name](base[s]) for s in these if s in base]))

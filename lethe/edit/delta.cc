@@ -157,13 +157,14 @@ void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs:
   check_same_parameters(base, tuned);
   std::vector<SafetensorsEntry> entries;
   const std::vector<ParameterSpec> specs = model::parameter_specs(base.config());
-
   run::Progress compare("compare", static_cast<int64_t>(specs.size()), "tensors");
   for (const ParameterSpec& spec : specs) {
+    if (interrupted()) throw Interrupted(fmt::format("interrupted: {} is not written", out.string()));
     if (!same_bytes(base, *base.find(spec.name), tuned, *tuned.find(spec.name)))
       entries.push_back({spec.name, "F32", spec.shape});
     compare.update(1 + (&spec - specs.data()));
   }
+  compare.finish();
   const std::string header = model::safetensors_header(entries, {{"format", "pt"}, {"kind", "lethe delta"}});
 
   model::StagedDirectory staged(out.has_parent_path() ? out.parent_path() : ".");

@@ -197,7 +197,7 @@ namespace {
 
 // A one-layer llama whose tensors are zeros; rope_freqs and fields are the test's.
 std::string tiny_llama(const std::string& more_fields, uint64_t more, const std::vector<float>& factors,
-                       const std::string& extra_tensor = "") {
+                       const std::string& extra_tensor = "", uint32_t type = 0) {
   const auto u32 = [](const char* key, uint32_t value) { return field(key, 4, raw(value)); };
   std::string fields = field("general.architecture", 8, text("llama")) + u32("llama.embedding_length", 8) +
                        u32("llama.feed_forward_length", 16) + u32("llama.block_count", 1) +
@@ -207,9 +207,9 @@ std::string tiny_llama(const std::string& more_fields, uint64_t more, const std:
   std::string tensors;
   uint64_t at = 0, count = 0;
   const auto add = [&](const std::string& name, std::vector<uint64_t> extents) {
-    uint64_t n = 4;
+    uint64_t n = type == 0 ? 4 : 2;
     for (uint64_t extent : extents) n *= extent;
-    tensors += tensor_info(name, extents, 0, at);
+    tensors += tensor_info(name, extents, type, at);
     at += (n + 31) / 32 * 32;
     ++count;
   };
@@ -273,4 +273,28 @@ TEST_CASE("rotary scaling: linear, Llama 3's factors, and what is neither") {
   lacking.replace(lacking.find("blk.0.ffn_up"), 12, "blk.1.ffn_up");
   CHECK_THROWS_WITH_AS(open(lacking), doctest::Contains("\"model.layers.0.mlp.up_proj.weight\" [16, 8] is missing"),
                        Error);
+}
+
+TEST_CASE("bf16 weights that are stored in another order are read in ours, into fp32 and into bf16") {
+  TempDir dir;
+  std::string file = tiny_llama("", 0, {}, "", 30);  // BF16
+  for (size_t i = file.size() - 1024, k = 0; i + 2 <= file.size(); i += 2, ++k)
+    file.replace(i, 2, raw(static_cast<uint16_t>(0x3f80 + k % 101)));
+  write_file(dir / "m.gguf", file);
+  const ModelFiles files = ModelFiles::open(dir / "m.gguf");
+  int turned = 0;
+  for (const StoredTensor& tensor : files.tensors()) {
+    CAPTURE(tensor.name);
+    turned += tensor.interleaved_heads > 0;
+    std::vector<float> values(static_cast<size_t>(tensor.size()));
+    std::vector<uint16_t> halves(values.size());
+    files.read(tensor, values.data());
+    files.read_bf16(tensor, halves.data());
+    for (size_t i = 0; i < values.size(); ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, &values[i], 4);
+      REQUIRE((bits >> 16) == halves[i]);
+    }
+  }
+  CHECK(turned == 2);
 }

@@ -271,7 +271,7 @@ void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
   const int64_t cols = tensor.cols();
   const int64_t block = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, cols));  // rows whose fp32 fits a cache
   tensor::parallel_for(tensor.rows(), block, [&](int64_t begin, int64_t end) {
-    if (tensor.dtype == "BF16") {
+    if (tensor.dtype == "BF16" && !tensor.transposed && tensor.interleaved_heads == 0) {
       const auto row = static_cast<size_t>(2 * cols), first = static_cast<size_t>(begin);
       const auto source = bytes(tensor).subspan(first * row, static_cast<size_t>(end - begin) * row);
       populate_pages(source);

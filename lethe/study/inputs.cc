@@ -28,14 +28,13 @@ class Fingerprint {
   uint64_t hash_ = fnv1a("");
 };
 
+// Its beginning, middle and end.
 void add_samples(std::span<const std::byte> bytes, Fingerprint& fingerprint) {
-  constexpr size_t kSamples = 64, kSize = 4096;
-  const size_t step = std::max(kSize, bytes.size() / kSamples);
+  constexpr size_t kSize = 1024;
   fingerprint.add(static_cast<int64_t>(bytes.size()));
-  for (size_t at = 0; at < bytes.size(); at += step) {
-    const auto part = bytes.subspan(at, std::min(kSize, bytes.size() - at));
-    fingerprint.add(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()));
-  }
+  const size_t size = std::min(kSize, bytes.size());
+  for (const size_t at : {size_t{0}, (bytes.size() - size) / 2, bytes.size() - size})
+    fingerprint.add(std::string_view(reinterpret_cast<const char*>(bytes.data()) + at, size));
 }
 
 void check_same(const run::RunFolder& folder, const Inputs& inputs) {
@@ -59,7 +58,11 @@ std::string fingerprint(const model::ModelFiles& files) {
     for (const char* name : {"tokenizer.json", "tokenizer_config.json"})
       if (const fs::path file = files.path() / name; fs::exists(file)) fingerprint.add(read_file(file));
   }
-  for (size_t i = 0; i < files.files().size(); ++i) add_samples(files.file_bytes(static_cast<int>(i)), fingerprint);
+  for (const model::StoredTensor& tensor : files.tensors()) {
+    fingerprint.add(tensor.name);
+    fingerprint.add(tensor.dtype);
+    add_samples(files.bytes(tensor), fingerprint);
+  }
   return fingerprint.text();
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <thread>
 
@@ -87,9 +88,10 @@ TEST_CASE("a signal while the result is written loses nothing of it") {
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK);
   std::string read;
+  std::atomic<bool> ended = false;  // without ever having filled the pipe
   std::thread drain([&] {
     int held = 0;
-    while (::ioctl(reader, FIONREAD, &held) == 0 && held < 65536) ::usleep(1000);
+    while (!ended && ::ioctl(reader, FIONREAD, &held) == 0 && held < 65536) ::usleep(1000);
     ::usleep(200000);  // the signal has come
     ::fcntl(reader, F_SETFL, 0);
     char buffer[65536];
@@ -102,6 +104,7 @@ TEST_CASE("a signal while the result is written loses nothing of it") {
         return ::ioctl(reader, FIONREAD, &held) == 0 && held >= 65536;
       },
       SIGINT, fifo);
+  ended = true;
   drain.join();
   ::close(reader);
   CAPTURE(run.err);

@@ -1,5 +1,5 @@
-// Attention of generation: one query row a sequence against all that came before. The keys and values are read once
-// for all query heads that share them, and that reading is the cost.
+// Attention of generation: one query row a sequence against all that came before. Reading the keys and values is the
+// cost: the query heads that share them follow each other, so that all but the first find them in a cache.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lethe/tensor/cpu/attention_decode.cc"
 #include <cmath>

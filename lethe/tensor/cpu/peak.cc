@@ -74,10 +74,6 @@ double shortest_run(double seconds, const Body& body) {
   return best;
 }
 
-}  // namespace
-
-namespace {
-
 // A loop whose only work is so many operations a round.
 struct Rounds {
   float (*run)(int64_t rounds);

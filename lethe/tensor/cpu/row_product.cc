@@ -26,7 +26,8 @@ HWY_INLINE void dots(const float* a, int64_t a_stride, const T* w, int64_t w_str
     for (int m = 0; m < M; ++m) x[m] = load(a + m * a_stride + i, part);
     for (int r = 0; r < R; ++r) {
       const Floats y = load(w + r * w_stride + i, part);
-      hwy::Prefetch(w + (r + R) * w_stride + i);
+      hwy::Prefetch(reinterpret_cast<const T*>(reinterpret_cast<uintptr_t>(w) +  // it may lie behind the end
+                                               ((r + R) * w_stride + i) * sizeof(T)));
       for (int m = 0; m < M; ++m) sum[m][r] = hn::MulAdd(x[m], y, sum[m][r]);
     }
   });
