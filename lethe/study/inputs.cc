@@ -30,7 +30,7 @@ class Fingerprint {
 
 // Its beginning, middle and end.
 void add_samples(std::span<const std::byte> bytes, Fingerprint& fingerprint) {
-  constexpr size_t kSize = 1024;
+  constexpr size_t kSize = 16 << 10;
   fingerprint.add(static_cast<int64_t>(bytes.size()));
   const size_t size = std::min(kSize, bytes.size());
   for (const size_t at : {size_t{0}, (bytes.size() - size) / 2, bytes.size() - size})

@@ -13,8 +13,8 @@
 
 namespace lethe::study {
 
-// config.json, the tokenizer, and of every tensor the name, the type, the size and 3 KB: cheap for any size. Training
-// moves every number of what it trains.
+// config.json, the tokenizer, and of every tensor the name, the type, the size and up to 48 KB: cheap for any size.
+// Training moves every number of what it trains.
 std::string fingerprint(const model::ModelFiles& files);
 std::string fingerprint(const std::vector<facts::Fact>& facts);
 std::string fingerprint(const std::vector<text::Example>& examples);

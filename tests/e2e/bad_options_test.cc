@@ -144,7 +144,8 @@ TEST_CASE("LoRA targets that the model does not have") {
   const std::string data = (dir / "data.jsonl").string();
   check_fails(1, {"update", llama, facts, "--out", out, "--method", "lora", "--lora-target", "q_proj,z_proj"},
               {"z_proj", "q_proj", "llama"});
-  check_fails(1, {"update", gpt2, facts, "--out", out, "--method", "lora"}, {"q_proj", "c_attn", "gpt2"});
+  check_fails(1, {"update", gpt2, facts, "--out", out, "--method", "lora", "--lora-target", "q_proj"},
+              {"q_proj", "c_attn", "gpt2"});
   check_fails(1, {"finetune", llama, data, "--out", out, "--lora-target", "z_proj"}, {"z_proj", "llama"});
   check_fails(1, {"update", llama, facts, "--out", out, "--method", "f-lora", "--lora-target", "embed_tokens"},
               {"embed_tokens", "shares"});
