@@ -37,10 +37,19 @@ run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::pa
   check_out(out, OutKind::kDirectory, overwrite || resume,
             is_written(out) || !fs::exists(run_dir) ? "" : ", --resume goes on with an interrupted run");
   if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
-  run::RunFolder folder(run_dir, resume);
+  check(overwrite || resume || !fs::exists(run_dir / run::kConfigFile),
+        "--run-dir {} holds a run; --overwrite replaces it, --resume goes on with it", run_dir.string());
   std::error_code error;
-  fs::create_directories(out, error);
+  const bool made = fs::create_directories(out, error);  // before the run folder's old record goes
   check(!error, "cannot make the directory {}: {}", out.string(), error.message());
+  run::RunFolder folder = [&] {
+    try {
+      return run::RunFolder(run_dir, resume);
+    } catch (const Error&) {
+      if (made) fs::remove(out, error);
+      throw;
+    }
+  }();
   if (overwrite && !resume) {  // from here on it holds no model
     model::remove_model(out);
     if (model::is_adapter(out / "adapter")) model::remove_model(out / "adapter");

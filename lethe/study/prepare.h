@@ -20,7 +20,8 @@ void check_apart(const fs::path& out, const fs::path& model);
 bool is_written(const fs::path& out);
 
 // Checks that `out` may be written (it is new, or --overwrite or --resume was given, and it is not `model` itself),
-// makes it, and opens the run folder. Only when that is this run's own, what --overwrite replaces is removed.
+// makes it, and opens the run folder, which follows the same rule. Only when that is this run's own, what --overwrite
+// replaces is removed.
 run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
                         bool resume);
 

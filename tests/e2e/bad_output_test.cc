@@ -159,6 +159,23 @@ TEST_CASE("an output directory that exists") {
   CHECK(lethe::read_file(dir / "out" / "mine.txt") == "kept");
 }
 
+TEST_CASE("--run-dir: another run's record is not lost") {
+  const TempDir dir;
+  const std::string run_dir = (dir / "run").string(), taken = (dir / "taken").string();
+  const auto update = [&, model = copy_model(dir).string(), facts = write_facts(dir).string()](const fs::path& out) {
+    return with({"update", model, facts, "--out", out.string(), "--run-dir", run_dir, "--no-eval"}, kSteps);
+  };
+  check_works(update(dir / "first"));
+  const auto before = bytes_below(run_dir);
+  check_fails(1, update(dir / "second"), {"--run-dir", run_dir, "holds a run", "--overwrite"});
+  CHECK_FALSE(fs::exists(dir / "second"));
+  lethe::write_file(taken, "a file");
+  check_fails(1, with(update(fs::path(taken) / "out"), {"--overwrite"}), {"cannot make the directory", taken});
+  CHECK(bytes_below(run_dir) == before);
+  check_works(with(update(dir / "second"), {"--overwrite"}));
+  CHECK(holds_model(dir / "second"));
+}
+
 TEST_CASE("an output that is the model, a file, or below a file") {
   const TempDir dir;
   const fs::path model = copy_model(dir);
