@@ -117,7 +117,7 @@ Edit f_learning(const ModelFiles& files, DType precision, const std::vector<text
     if (!learning_resumed) {
       edit.forget = train::train(*model, old_facts, config.training, config.forget, session);
       edit.delta = subtract(*model, files, config.rate);
-      if (after_forgetting) after_forgetting(*model, edit.delta);
+      if (after_forgetting) after_forgetting(*model, edit);
     }
   } else if (method.forget == Tuning::kLora) {
     const fs::path kept = session.folder ? session.folder->file(kForgetAdapter) : fs::path();
@@ -138,7 +138,7 @@ Edit f_learning(const ModelFiles& files, DType precision, const std::vector<text
   if (!model) {
     const NewValues start = moves.empty() ? NewValues() : with_adapters(files, moves);
     model = std::make_shared<Transformer>(Transformer::load(files, precision, method.learn == Tuning::kFull, start));
-    if (forgotten && !learning_resumed && after_forgetting) after_forgetting(*model, edit.delta);
+    if (forgotten && !learning_resumed && after_forgetting) after_forgetting(*model, edit);
   }
   if (method.learn == Tuning::kLora)
     model->attach(model::Lora(files.config(), config.lora, precision, session.seed + (method.forgets() ? 1 : 0)));

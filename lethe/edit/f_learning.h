@@ -52,9 +52,10 @@ struct Edit {
 void check_lora(const model::ModelFiles& files, const model::LoraConfig& config);
 
 // Called with the model that has forgotten, before it learns. Not called when the run resumes past it.
-using AfterForgetting = std::function<void(model::Transformer&, const std::vector<MatrixNorm>&)>;
+using AfterForgetting = std::function<void(model::Transformer&, const Edit& so_far)>;
 
-// `old_facts` is read only by methods that forget. On resumption into the learning stage `delta` is empty.
+// `old_facts` is read only by methods that forget. On resumption into the learning stage `forget` and `delta` are
+// empty.
 Edit f_learning(const model::ModelFiles& files, tensor::DType precision, const std::vector<text::Example>& old_facts,
                 const std::vector<text::Example>& new_facts, const FLearningConfig& config, train::Session& session,
                 const AfterForgetting& after_forgetting = {});

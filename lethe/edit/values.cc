@@ -14,10 +14,9 @@ NewValues values_of(std::shared_ptr<model::Transformer> model) {
 }
 
 NewValues with_adapters(const model::ModelFiles& files, std::vector<ScaledAdapter> adapters) {
-  const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
-  const std::string head =
-      model::family_of(files.config().model_type, files.path().string()).head + std::string(".weight");
-  return [&files, in_out, head, adapters = std::move(adapters)](const StoredTensor& tensor, float* out) {
+  const model::Family& family = model::family_of(files.config().model_type, files.path().string());
+  return [&files, in_out = family.in_out, head = family.head + std::string(".weight"), adapters = std::move(adapters)](
+             const StoredTensor& tensor, float* out) {
     bool changed = false;
     for (const auto& [adapter, factor] : adapters)
       for (const model::LoraWeights& lora : adapter.weights) {

@@ -85,6 +85,7 @@ struct WriteModelOptions {
                            // embedding) and say so in config.json
   bool overwrite = false;  // replace the model files of an existing directory; otherwise they must not be there
   std::function<void(int64_t written, int64_t total)> progress = {};  // told the bytes after each tensor
+  fs::path tokenizer = {};  // a directory whose tokenizer goes along in place of the source's
 };
 
 // Removes the files of a model or an adapter from a directory, and nothing else; the configs first.

@@ -165,7 +165,13 @@ std::string index_text(const ModelFiles& source, const Plan& plan) {
   return index.dump(2) + "\n";
 }
 
-// Files of a model directory that write_model makes itself, and other formats' weights: not carried over.
+constexpr const char* kTokenizerFiles[] = {"tokenizer.json",    "tokenizer_config.json", "special_tokens_map.json",
+                                           "added_tokens.json", "tokenizer.model",       "vocab.json",
+                                           "merges.txt",        "chat_template.jinja",   "chat_template.json"};
+
+bool is_tokenizer_file(const std::string& name) { return std::ranges::count(kTokenizerFiles, name) > 0; }
+
+// Small files of a model directory; not what write_model makes itself, nor other formats' weights.
 bool is_carried(const fs::path& path) {
   static const std::set<std::string> weights = {".safetensors", ".bin", ".gguf", ".h5",   ".msgpack", ".pt",  ".pth",
                                                 ".ckpt",        ".ot",  ".onnx", ".part", ".tflite",  ".npz", ".zip"};
@@ -177,26 +183,15 @@ bool is_carried(const fs::path& path) {
 
 // The files of a model or an adapter that an earlier run left in `out`, by their names; never anything else.
 std::vector<fs::path> model_files_in(const fs::path& out) {
-  static const std::set<std::string> names = {"config.json",
-                                              "adapter_config.json",
-                                              "adapter_model.safetensors",
-                                              kIndexName,
-                                              "tokenizer.json",
-                                              "tokenizer_config.json",
-                                              "special_tokens_map.json",
-                                              "added_tokens.json",
-                                              "tokenizer.model",
-                                              "vocab.json",
-                                              "merges.txt",
-                                              "generation_config.json",
-                                              "chat_template.jinja",
-                                              "chat_template.json"};
+  static const std::set<std::string> names = {"config.json", "adapter_config.json", "adapter_model.safetensors",
+                                              kIndexName, "generation_config.json"};
   std::vector<fs::path> found;
   if (!fs::is_directory(out)) return found;
   for (const auto& entry : fs::directory_iterator(out)) {
     const std::string name = entry.path().filename().string();
     const bool shard = name.starts_with("model") && name.ends_with(".safetensors");
-    if (entry.is_regular_file() && (shard || names.count(name))) found.push_back(entry.path());
+    if (entry.is_regular_file() && (shard || names.count(name) || is_tokenizer_file(name)))
+      found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
   // The configs first: without them the directory is no model while the files change.
@@ -206,20 +201,26 @@ std::vector<fs::path> model_files_in(const fs::path& out) {
   return found;
 }
 
-void add_small_files(const ModelFiles& source, const Plan& plan, StagedDirectory& staged) {
+void add_small_files(const ModelFiles& source, const Plan& plan, const WriteModelOptions& options,
+                     StagedDirectory& staged) {
+  const bool own_tokenizer = !options.tokenizer.empty();
+  if (own_tokenizer)
+    for (const char* name : kTokenizerFiles)
+      if (fs::exists(options.tokenizer / name)) staged.add(name, read_file(options.tokenizer / name));
   if (!source.is_gguf()) {
     std::vector<fs::path> carried;
     for (const auto& entry : fs::directory_iterator(source.path()))
-      if (is_carried(entry.path())) carried.push_back(entry.path());
+      if (is_carried(entry.path()) && !(own_tokenizer && is_tokenizer_file(entry.path().filename().string())))
+        carried.push_back(entry.path());
     std::sort(carried.begin(), carried.end());
     for (const fs::path& path : carried) staged.add(path.filename().string(), read_file(path));
     if (plan.files.size() > 1 || fs::exists(source.path() / kIndexName))
       staged.add(kIndexName, index_text(source, plan));
     return;
   }
-  if (const Json tokenizer = source.tokenizer_json(); !tokenizer.is_null())
+  if (const Json tokenizer = source.tokenizer_json(); !own_tokenizer && !tokenizer.is_null())
     staged.add("tokenizer.json", tokenizer.dump() + "\n");
-  if (const Json config = source.tokenizer_config(); !config.is_null())
+  if (const Json config = source.tokenizer_config(); !own_tokenizer && !config.is_null())
     staged.add("tokenizer_config.json", config.dump(2) + "\n");
   OrderedJson generation;
   for (const char* field : {"bos_token_id", "eos_token_id", "pad_token_id"})
@@ -260,7 +261,7 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
       if (options.progress) options.progress(written, total);
     }
   }
-  add_small_files(source, plan, staged);
+  add_small_files(source, plan, options, staged);
   staged.add("config.json", config_text(source, options));
   staged.commit(stale);
 }

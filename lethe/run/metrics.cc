@@ -51,21 +51,6 @@ std::vector<StepMetrics> parse_metrics(std::string_view text, const std::string&
   return metrics;
 }
 
-Spent spent(const std::vector<StepMetrics>& metrics, std::string_view stage, int64_t steps) {
-  int64_t lines = 0, tokens = 0;
-  double seconds = 0;
-  for (const StepMetrics& m : metrics) {
-    if (m.stage != stage) continue;
-    ++lines;
-    steps = std::max(steps, m.step);
-    tokens += m.tokens;
-    if (m.tokens_per_second > 0) seconds += static_cast<double>(m.tokens) / m.tokens_per_second;
-  }
-  if (lines == 0) return {};
-  const double logged = static_cast<double>(steps) / static_cast<double>(lines);
-  return {std::llround(static_cast<double>(tokens) * logged), seconds * logged};
-}
-
 std::vector<StepMetrics> read_metrics(const fs::path& path) {
   if (!fs::exists(path)) return {};
   return parse_metrics(read_file(path), path.string());

@@ -27,12 +27,4 @@ std::string to_json_line(const StepMetrics& metrics);  // with its "\n"; a numbe
 std::vector<StepMetrics> parse_metrics(std::string_view text, const std::string& where, size_t* bytes = nullptr);
 std::vector<StepMetrics> read_metrics(const fs::path& path);  // a missing file holds none
 
-// What the steps of a stage took, by their lines. Where not every step was logged, the others, up to the last line or
-// to `steps`, count as the mean of those that were.
-struct Spent {
-  int64_t tokens = 0;
-  double seconds = 0;
-};
-Spent spent(const std::vector<StepMetrics>& metrics, std::string_view stage, int64_t steps = 0);
-
 }  // namespace lethe::run

@@ -4,24 +4,25 @@
 
 #include <cmath>
 
+#include "lethe/base/error.h"
+
 using namespace lethe::run;
 
-TEST_CASE("what a stage has spent: the sums of its lines") {
-  const std::vector<StepMetrics> lines = {{1, "forget", 0, 0, 0, 10, 100},
-                                          {2, "forget", 0, 0, 0, 30, 100},
-                                          {1, "learn", 0, 0, 0, 7, 14},
-                                          {2, "learn", 0, 0, 0, 5, NAN}};  // a clock that stood still
-  CHECK(spent(lines, "forget").tokens == 40);
-  CHECK(spent(lines, "forget").seconds == doctest::Approx(0.4));
-  CHECK(spent(lines, "learn").tokens == 12);
-  CHECK(spent(lines, "learn").seconds == doctest::Approx(0.5));
-  CHECK(spent(lines, "train").tokens == 0);
-  CHECK(spent(lines, "train").seconds == 0);
-}
-
-TEST_CASE("steps that were not logged count as the mean of those that were") {
-  const std::vector<StepMetrics> lines = {{3, "train", 0, 0, 0, 10, 100}, {6, "train", 0, 0, 0, 20, 100}};
-  CHECK(spent(lines, "train").tokens == 90);  // 6 steps of 15
-  CHECK(spent(lines, "train").seconds == doctest::Approx(0.9));
-  CHECK(spent(lines, "train", 8).tokens == 120);  // and two that the log does not know yet
+TEST_CASE("a line of metrics reads as it was written; a number that is not finite is null") {
+  const StepMetrics step = {7, "learn", 0.1234567890123456, 5e-5, INFINITY, 130, 2048.26};
+  const std::string line = to_json_line(step);
+  CHECK(line ==
+        "{\"step\":7,\"stage\":\"learn\",\"loss\":0.1234567890123456,\"learning_rate\":5e-05,\"grad_norm\":null,"
+        "\"tokens\":130,\"tokens_per_second\":2048.3}\n");
+  size_t bytes = 0;
+  const auto read = parse_metrics(line + line + "{\"step\":8,", "metrics.jsonl", &bytes);
+  CHECK(bytes == 2 * line.size());
+  REQUIRE(read.size() == 2);
+  CHECK(read[1].step == 7);
+  CHECK(read[1].stage == "learn");
+  CHECK(read[1].loss == step.loss);
+  CHECK(std::isnan(read[1].grad_norm));
+  CHECK(read[1].tokens == 130);
+  CHECK_THROWS_WITH_AS(parse_metrics("no\n" + line, "metrics.jsonl"), doctest::Contains("metrics.jsonl:1"),
+                       lethe::Error);
 }

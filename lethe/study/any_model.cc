@@ -4,7 +4,6 @@
 #include "lethe/edit/values.h"
 #include "lethe/model/families.h"
 #include "lethe/model/lora.h"
-#include "lethe/model/staged_directory.h"
 #include "lethe/study/prepare.h"
 
 namespace lethe::study {
@@ -53,7 +52,7 @@ model::NewValues AnyModel::merged_values() const {
 }
 
 text::Tokenizer AnyModel::tokenizer() const {
-  if (!has_own_tokenizer()) return tokenizer_of(files_);
+  if (own_tokenizer().empty()) return tokenizer_of(files_);
   text::Tokenizer tokenizer = text::Tokenizer::load(path_);
   check(tokenizer.size() <= files_.config().vocab_size, "{}: the tokenizer knows ids up to {}, the model only up to {}",
         path_.string(), tokenizer.size() - 1, files_.config().vocab_size - 1);
@@ -61,19 +60,6 @@ text::Tokenizer AnyModel::tokenizer() const {
 }
 
 bool AnyModel::has_tokenizer() const { return fs::exists(path_ / "tokenizer.json") || files_.has_tokenizer(); }
-
-void AnyModel::write_own_tokenizer(const fs::path& out) const {
-  if (!has_own_tokenizer()) return;
-  model::StagedDirectory staged(out);
-  std::vector<fs::path> stale;
-  for (const char* name :
-       {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
-        "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json"}) {
-    stale.push_back(out / name);
-    if (fs::exists(path_ / name)) staged.add(name, read_file(path_ / name));
-  }
-  staged.commit(stale);
-}
 
 text::Tokenizer open_tokenizer(const fs::path& model) {
   if (model.extension() != ".gguf") return text::Tokenizer::load(model);

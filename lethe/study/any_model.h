@@ -23,10 +23,8 @@ class AnyModel {
   // An adapter's own tokenizer, else its base's. Errors: there is none; it knows more ids than the model.
   text::Tokenizer tokenizer() const;
   bool has_tokenizer() const;
-  bool has_own_tokenizer() const { return adapter_ && fs::exists(path_ / "tokenizer.json"); }  // beside its weights
-  // The files of an adapter's own tokenizer take the place of those in `out`, its merged model; nothing where it has
-  // none.
-  void write_own_tokenizer(const fs::path& out) const;
+  // The adapter's directory, where it has a tokenizer beside its weights; else empty.
+  fs::path own_tokenizer() const { return adapter_ && fs::exists(path_ / "tokenizer.json") ? path_ : fs::path(); }
 
  private:
   AnyModel(fs::path path, model::ModelFiles files) : path_(std::move(path)), files_(std::move(files)) {}

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <utility>
+#include <vector>
 
 #include "lethe/base/error.h"
 #include "lethe/edit/values.h"
@@ -22,32 +22,24 @@ namespace {
 
 constexpr const char* kStage = "train";
 
-// How many of a file's first records are longer than what they are cut to.
-int64_t count_longer(const fs::path& file, const text::Tokenizer* tokenizer, text::DatasetOptions options,
-                     size_t records) {
-  const int64_t most = std::exchange(options.max_seq_length, 0);
-  const text::Dataset whole = text::read_examples(file, tokenizer, options);
-  return std::count_if(whole.examples.begin(), whole.examples.begin() + static_cast<std::ptrdiff_t>(records),
-                       [&](const text::Example& example) { return example.size() > most; });
-}
+struct Data {
+  std::vector<text::Example> examples;
+  int64_t truncated = 0;  // how many of them were cut
+};
 
-text::Dataset read_data(const FinetuneConfig& config, const model::ModelFiles& files,
-                        const text::Tokenizer* tokenizer) {
+Data read_data(const FinetuneConfig& config, const model::ModelFiles& files, const text::Tokenizer* tokenizer) {
   const int64_t positions = files.config().max_positions;
   text::DatasetOptions options{{text::parse_template(config.template_name), files.config().model_type},
                                config.training.max_seq_length > 0 ? config.training.max_seq_length : positions,
                                files.config().vocab_size};
   check(options.max_seq_length <= positions, "--max-seq-length {} is more than the model's {} positions",
         options.max_seq_length, positions);
-  text::Dataset data;
+  Data data;
   for (const std::string& file : config.files) {
     text::Dataset part = text::read_examples(file, tokenizer, options);
     const size_t room = config.limit > 0 ? static_cast<size_t>(config.limit) - data.examples.size() : SIZE_MAX;
-    if (part.examples.size() > room) {
-      if (part.truncated > 0) part.truncated = count_longer(file, tokenizer, options, room);
-      part.examples.resize(room);
-    }
-    data.truncated += part.truncated;
+    if (part.examples.size() > room) part.examples.resize(room);
+    data.truncated += std::ranges::count_if(part.truncated, [&](int64_t i) { return i < std::ssize(part.examples); });
     data.examples.insert(data.examples.end(), std::make_move_iterator(part.examples.begin()),
                          std::make_move_iterator(part.examples.end()));
   }
@@ -100,7 +92,7 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   const model::ModelFiles files = open_whole_model(config.model);
   std::optional<text::Tokenizer> tokenizer;
   if (files.has_tokenizer()) tokenizer = tokenizer_of(files);
-  const text::Dataset data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
+  const Data data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
   run::RunFolder folder = open_run(config.out, config.model, config.run_dir, config.overwrite, config.resume);
@@ -108,14 +100,11 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
                          fingerprint(data.examples)};
   if (is_complete(folder, config.resume, run, inputs, config.out)) return folder.json(run::kResultsFile)["result"];
   train::Session session = open_session(folder, config.resume, run, inputs);
-  const run::Spent before = run::spent(folder.metrics(), kStage, session.resume ? session.resume->step : 0);
 
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
   if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
   train::Stage stage{kStage, config.training.learning_rate, config.training.num_train_epochs, 20};
-  train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
-  trained.tokens += before.tokens;
-  trained.seconds += before.seconds;
+  const train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
 
   model::WriteModelOptions options;
   options.overwrite = config.overwrite || config.resume;

@@ -148,16 +148,10 @@ class Update {
                      config_.forget_epochs.value_or(3), 20};
     config.learn = {"learn", config_.training.learning_rate, config_.training.num_train_epochs, 20};
     const bool was_forgotten = session.resumes("learn");
-    const std::vector<run::StepMetrics> logged = folder_.metrics();  // of this run before it was interrupted
-    const int64_t steps = session.resume ? session.resume->step : 0;
-    const run::Spent forgot = run::spent(logged, "forget", session.resumes("forget") ? steps : 0);
-    const run::Spent learned = run::spent(logged, "learn", steps);
     const auto old_facts = method_.forgets() ? examples(&facts::Fact::old_answer) : std::vector<text::Example>();
-    edit::Edit edit = edit::f_learning(
-        files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
-        [&](Transformer& model, const std::vector<edit::MatrixNorm>& delta) { look_between(model, delta); });
-    edit.forget.seconds += forgot.seconds;
-    edit.learn.seconds += learned.seconds;
+    const edit::Edit edit =
+        edit::f_learning(files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
+                         [&](Transformer& model, const edit::Edit& so_far) { look_between(model, so_far); });
     if (method_.forgets() && was_forgotten) forgotten_ = folder_.json(kForgottenFile);
     if (!edit.learn.learned && !config_.training.num_train_epochs && !config_.training.max_steps)
       run::message(
@@ -168,12 +162,14 @@ class Update {
   }
 
   // After forgetting: what is left of the old facts, what the model says now, how far each matrix moved.
-  void look_between(Transformer& model, const std::vector<edit::MatrixNorm>& delta) {
+  void look_between(Transformer& model, const edit::Edit& so_far) {
     const Look look =
         look_at(model, "the model after forgetting", before_.detail ? &before_.detail->locality : nullptr);
-    forgotten_ = {{"evaluation", look.detail ? look.detail->summary.json() : OrderedJson()}, {"answers", look.answers}};
+    forgotten_ = {{"evaluation", look.detail ? look.detail->summary.json() : OrderedJson()},
+                  {"answers", look.answers},
+                  {"seconds", so_far.forget.seconds}};
     OrderedJson norms = OrderedJson::array();
-    for (const edit::MatrixNorm& norm : delta) {
+    for (const edit::MatrixNorm& norm : so_far.delta) {
       OrderedJson entry{{"layer", nullptr}, {"matrix", norm.matrix}, {"norm", norm.norm}};
       if (norm.layer >= 0) entry["layer"] = norm.layer;
       norms.push_back(std::move(entry));
@@ -193,22 +189,24 @@ class Update {
       if (!forgotten_.is_null()) entry["forgotten"] = forgotten_["answers"][i];
       cases.push_back(std::move(entry));
     }
-    return {
-        {"lethe", run_.version},
-        {"command", run_.command},
-        {"model", config_.model.string()},
-        {"facts_file", facts_path()},
-        {"method", config_.method},
-        {"rate", method_.forgets() ? OrderedJson(config_.rate) : OrderedJson()},
-        {"facts", facts_.size()},
-        {"before", summary(before_)},
-        {"after", summary(after)},
-        {"forgotten", forgotten_.is_null() ? OrderedJson() : forgotten_["evaluation"]},
-        {"seconds", {{"forget", edit.forget.seconds}, {"learn", edit.learn.seconds}, {"evaluate", evaluate_seconds_}}},
-        {"out", config_.out.string()},
-        {"settings", run_.settings},
-        {"delta", forgotten_.is_null() ? OrderedJson::array() : forgotten_["delta"]},
-        {"cases", std::move(cases)}};
+    return {{"lethe", run_.version},
+            {"command", run_.command},
+            {"model", config_.model.string()},
+            {"facts_file", facts_path()},
+            {"method", config_.method},
+            {"rate", method_.forgets() ? OrderedJson(config_.rate) : OrderedJson()},
+            {"facts", facts_.size()},
+            {"before", summary(before_)},
+            {"after", summary(after)},
+            {"forgotten", forgotten_.is_null() ? OrderedJson() : forgotten_["evaluation"]},
+            {"seconds",
+             {{"forget", forgotten_.is_null() ? 0.0 : forgotten_["seconds"].get<double>()},
+              {"learn", edit.learn.seconds},
+              {"evaluate", evaluate_seconds_}}},
+            {"out", config_.out.string()},
+            {"settings", run_.settings},
+            {"delta", forgotten_.is_null() ? OrderedJson::array() : forgotten_["delta"]},
+            {"cases", std::move(cases)}};
   }
 
   // A few facts with the model's own answers, for people at a terminal.

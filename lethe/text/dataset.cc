@@ -56,7 +56,7 @@ class Reader {
     check(targets > 0, "{}: none of the {} tokens is a target, so there is nothing to learn or to score", where,
           example.size());
     if (options_.max_seq_length > 0 && example.truncate(options_.max_seq_length)) {
-      ++dataset_.truncated;
+      dataset_.truncated.push_back(static_cast<int64_t>(dataset_.examples.size()));
       check(example.target_count() > 0,
             "{}: all {} targets lie behind the first {} tokens (the maximal sequence length)", where, targets,
             options_.max_seq_length);

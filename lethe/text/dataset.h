@@ -32,8 +32,8 @@ struct DatasetOptions {
 };
 
 struct Dataset {
-  std::vector<Example> examples;  // at least one, each with at least one target
-  int64_t truncated = 0;          // how many were cut
+  std::vector<Example> examples;   // at least one, each with at least one target
+  std::vector<int64_t> truncated;  // the indices of those that were cut, ascending
 };
 
 // Without a tokenizer (null) only input_ids records can be used.

@@ -87,9 +87,9 @@ TEST_CASE("a text is cut into windows") {
 }
 
 TEST_CASE("long records are cut and counted") {
-  const Dataset cut = read("{\"prompt\":\"ab\",\"completion\":\"cdef\"}\n{\"text\":\"a\"}", {.max_seq_length = 4});
-  CHECK(cut.truncated == 1);
-  CHECK(shown(cut.examples[0]) == "<s>ab[c]");
+  const Dataset cut = read("{\"text\":\"a\"}\n{\"prompt\":\"ab\",\"completion\":\"cdef\"}", {.max_seq_length = 4});
+  CHECK(cut.truncated == std::vector<int64_t>{1});
+  CHECK(shown(cut.examples[1]) == "<s>ab[c]");
   wrong("{\"text\":\"abc\"}\n{\"prompt\":\"abcd\",\"completion\":\"ef\"}",
         "data.jsonl, line 2: all 2 targets lie behind the first 4 tokens", {.max_seq_length = 4});
 }

@@ -52,7 +52,9 @@ void write_checkpoint(const fs::path& path, const CheckpointState& state, model:
                                                  {"step", std::to_string(state.step)},
                                                  {"wrong_targets", std::to_string(state.wrong_targets)},
                                                  {"metrics_lines", std::to_string(state.metrics_lines)},
-                                                 {"loss", fmt::format("{}", state.loss)}}));
+                                                 {"loss", fmt::format("{}", state.loss)},
+                                                 {"tokens", std::to_string(state.tokens)},
+                                                 {"seconds", fmt::format("{:.3f}", state.seconds)}}));
   for (const Part& part : parts) file.write(part.data, static_cast<size_t>(part.size) * 4);
   file.commit();
 }
@@ -66,6 +68,8 @@ std::optional<CheckpointState> read_checkpoint_state(const fs::path& path) {
   read_number(header.metadata, "wrong_targets", path.string(), state.wrong_targets);
   read_number(header.metadata, "metrics_lines", path.string(), state.metrics_lines);
   read_number(header.metadata, "loss", path.string(), state.loss);
+  read_number(header.metadata, "tokens", path.string(), state.tokens);
+  read_number(header.metadata, "seconds", path.string(), state.seconds);
   auto stage = header.metadata.find("stage");
   check(stage != header.metadata.end(), "{}: no checkpoint of Lethe: \"stage\" is missing", path.string());
   state.stage = stage->second;

@@ -22,6 +22,8 @@ struct CheckpointState {
   int64_t wrong_targets = 0;  // of the epoch so far: targets that were not the argmax
   int64_t metrics_lines = 0;  // in metrics.jsonl
   double loss = 0;            // of the last step
+  int64_t tokens = 0;         // trained on in this stage, ...
+  double seconds = 0;         // ... and the time that took, in all processes
 };
 
 void write_checkpoint(const fs::path& path, const CheckpointState& state, model::Parameters& parameters,

@@ -95,16 +95,19 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
 
   Optimizer optimizer(model.trained(), config);
   model.set_gradient_checkpointing(config.gradient_checkpointing);
-  CheckpointState state{stage.name, 0, 0, 0, 0};
+  CheckpointState state;
+  state.stage = stage.name;
   if (session.resumes(stage.name)) {
     state = *session.resume;
     read_checkpoint(session.folder->file(kCheckpointFile), model.trained(), optimizer);
     session.resume.reset();
   }
   const Clock::time_point begin = Clock::now();
+  const double earlier_seconds = state.seconds;
   Clock::time_point saved = begin;
   const auto save = [&] {
     state.metrics_lines = session.folder->metrics_logged();
+    state.seconds = earlier_seconds + since(begin);
     write_checkpoint(session.folder->file(kCheckpointFile), state, model.trained(), optimizer);
     saved = Clock::now();
   };
@@ -155,7 +158,7 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
     state.step = step;
     state.wrong_targets += outcome.wrong;
     state.loss = outcome.loss;
-    result.tokens += outcome.tokens;
+    state.tokens += outcome.tokens;
     if (logs)
       session.folder->append({step, stage.name, outcome.loss, rate, norm, outcome.tokens,
                               static_cast<double>(outcome.tokens) / std::max(since(step_begin), 1e-9)});
@@ -175,7 +178,8 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
   result.epochs = static_cast<double>(state.step) / static_cast<double>(steps_per_epoch);
   result.loss = state.loss;
   result.learned = learned();
-  result.seconds = since(begin);
+  result.tokens = state.tokens;
+  result.seconds = earlier_seconds + since(begin);
   return result;
 }
 

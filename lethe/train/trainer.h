@@ -36,7 +36,7 @@ struct Stage {
   int64_t most_epochs = 20;  // ... or so many epochs
 };
 
-struct StageResult {
+struct StageResult {  // of the whole stage, what was done before a resumption too
   int64_t steps = 0, tokens = 0;
   double epochs = 0;
   double loss = 0;       // of the last step
