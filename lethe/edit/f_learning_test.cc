@@ -75,10 +75,11 @@ TEST_CASE("f-ft forgets by theta - rate * (trained - theta), then learns from th
   };
   int called = 0;
   const Edit edit = f_learning(files, tensor::DType::kF32, kOld, kNew, config, session,
-                               [&](model::Transformer& model, const std::vector<MatrixNorm>& delta) {
+                               [&](model::Transformer& model, const Edit& so_far) {
                                  ++called;
-                                 CHECK(delta.size() == model.parameters().slots().size());
-                                 for (const MatrixNorm& moved : delta) {
+                                 CHECK(so_far.forget.steps > 0);
+                                 CHECK(so_far.delta.size() == model.parameters().slots().size());
+                                 for (const MatrixNorm& moved : so_far.delta) {
                                    double norm = 0;
                                    const std::vector<float> expected = by_hand(moved.name, &norm);
                                    std::vector<float> found(expected.size());
@@ -125,7 +126,7 @@ TEST_CASE("ft and lora never look at the old facts") {
   for (const char* method : {"ft", "lora"}) {
     train::Session session;
     const Edit edit = f_learning(files, tensor::DType::kF32, {}, kNew, config_of(method), session,
-                                 [](model::Transformer&, const std::vector<MatrixNorm>&) { FAIL("it forgot"); });
+                                 [](model::Transformer&, const Edit&) { FAIL("it forgot"); });
     CHECK(edit.delta.empty());
     CHECK(edit.forget.steps == 0);
     CHECK(edit.learn.steps == 2);

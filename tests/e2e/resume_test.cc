@@ -1,6 +1,7 @@
 // Exact resume: a run that was killed or interrupted at any step of any stage, again and again, ends with the bytes of
 // one that was not.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <csignal>
