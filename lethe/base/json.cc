@@ -2,27 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <vector>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 
 namespace lethe {
 namespace {
 
-std::string shortened(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
+constexpr size_t kMaxDepth = 64;
 
+// A field of what should be an object; null where it is missing.
 const Json* find(const Json& object, const char* key, const std::string& where) {
-  if (!object.is_object())
-    fail("{}: found {}, expected an object with the field \"{}\"", where, shortened(object), key);
-  auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
+  if (!object.is_object()) fail("{}: found {}, expected an object with the field \"{}\"", where, shown(object), key);
+  return find_field(object, key);
 }
 
 [[noreturn]] void wrong(const Json& value, const char* key, const char* expected, const std::string& where) {
-  fail("{}: \"{}\" is {}, expected {}", where, key, shortened(value), expected);
+  fail("{}: \"{}\" is {}, expected {}", where, key, shown(value), expected);
 }
 
 std::string to_string(const Json& value, const char* key, const std::string& where) {
@@ -50,22 +48,96 @@ bool to_bool(const Json& value, const char* key, const std::string& where) {
   return value.get<bool>();
 }
 
+// Up to the first syntax error the brackets outside of texts are the parser's.
+void check_depth(std::string_view text, const std::string& where) {
+  size_t depth = 0, line = 1;
+  bool inside = false;  // of a text
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    line += c == '\n';
+    if (c == '"') inside = !inside;
+    if (inside) {
+      i += c == '\\';
+    } else if (c == '[' || c == '{') {
+      check(++depth <= kMaxDepth, "{}: lists and objects are nested deeper than {} at line {}", where, kMaxDepth, line);
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+}
+
+// Reads without building: what is wrong and where or, if `strict`, which key stands twice.
+class Reading : public nlohmann::json_sax<Json> {
+ public:
+  Reading(std::string_view text, const std::string& where, bool strict) : text_(text), where_(where), strict_(strict) {}
+
+  bool key(std::string& name) override {
+    if (strict_ && !keys_.back().insert(name).second)
+      fail("{}: the field {} stands twice in one object", where_, shown(name));
+    return true;
+  }
+  bool start_object(size_t) override {
+    keys_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return true;
+  }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(Json::binary_t&) override { return true; }
+
+  // The parser says "[json.exception.parse_error.101] parse error at line 1, column 2: REASON; last read: 'ALL OF IT'"
+  // or "[json.exception.out_of_range.406] REASON".
+  bool parse_error(size_t byte, const std::string&, const nlohmann::detail::exception& error) override {
+    std::string_view reason = error.what();
+    for (const std::string_view before : {"] ", ": "})
+      if (const size_t at = reason.find(before); at != std::string_view::npos) reason.remove_prefix(at + before.size());
+    reason = reason.substr(0, reason.find("; last read"));
+    const auto line = 1 + std::ranges::count(text_.substr(0, byte), '\n');
+    fail("{}: not {} JSON at line {} (byte {} of {}): {}", where_, error.id == 406 ? "usable" : "valid", line,
+         std::min(byte, text_.size()), text_.size(), shortened(reason, 120));
+  }
+
+ private:
+  std::string_view text_;
+  const std::string& where_;
+  bool strict_;
+  std::vector<std::set<std::string>> keys_;
+};
+
 }  // namespace
+
+std::string shown(const Json& value) { return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+
+const Json* find_field(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
 
 Json parse_json(std::string_view text, const std::string& where) {
   check(text.find_first_not_of(" \t\r\n") != std::string_view::npos, "{}: empty, expected JSON", where);
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& e) {
-    const size_t at = std::min<size_t>(e.byte, text.size());
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
-    std::string reason =
-        e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..."
-    if (const size_t colon = reason.find(": "); colon != std::string::npos) reason = reason.substr(colon + 2);
-    fail("{}: not valid JSON at line {} (byte {} of {}): {}", where, line, e.byte, text.size(), reason);
-  } catch (const Json::exception& e) {  // a number beyond every type, for example
-    fail("{}: not usable as JSON: {}", where, e.what());
+  check_depth(text, where);
+  Json value = Json::parse(text, nullptr, false);
+  if (value.is_discarded()) {
+    Reading reading(text, where, false);
+    Json::sax_parse(text, &reading);
   }
+  return value;
+}
+
+Json parse_strict_json(std::string_view text, const std::string& where) {
+  Json value = parse_json(text, where);
+  Reading reading(text, where, true);
+  Json::sax_parse(text, &reading);
+  return value;
 }
 
 Json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }

@@ -16,7 +16,7 @@ std::vector<Fact> read_facts(const FactsFile& file) {
   if (pair && !file.path.empty())
     fail_usage("give either a file of facts ({}) or --old-file and --new-file, not both", file.path.string());
   if (!pair && file.path.empty()) fail_usage("no facts: give a file, or a pair with --old-file and --new-file");
-  if (file.limit < 0) fail_usage("--limit is {}, expected 1 or more", file.limit);
+  if (file.limit < 0) fail_usage("--limit is {}, expected 0 (all) or more", file.limit);
 
   std::vector<Fact> facts;
   if (!pair) {

@@ -8,23 +8,20 @@
 //                 rephrase: a string or a list; locality, portability: [{"prompt", "answer"}]
 //   ZsRE          src, alt, pred?, subject?, rephrase?, loc? with loc_ans, portability?
 //                 alt is the new answer, pred the OLD one; a leading "nq question: " of loc is not part of the question
-//   EasyEdit      prompt, target_new, ground_truth?, subject?, rephrase_prompt?, locality_prompt? with
-//   locality_ground_truth,
-//                 portability? (COUNTERFACT in EasyEdit's fields)
+//   EasyEdit      prompt, target_new, ground_truth?, subject?, rephrase_prompt?, portability?, locality_prompt? with
+//                 locality_ground_truth (COUNTERFACT in EasyEdit's fields)
 //   KnowEdit      prompt, target_new, ground_truth?: [...], subject?, rephrase_prompt?, locality? and portability?:
-//   {name:
-//                 [{"prompt", "ground_truth"}]}; a list of answers stands for its first, and as in EasyEdit's reader an
-//                 auxiliary question whose answer is blank asks nothing
+//                 {name: [{"prompt", "ground_truth"}]}; a list of answers stands for its first, and as in EasyEdit's
+//                 reader an auxiliary question whose answer is blank asks nothing
 //   ROME          requested_rewrite {prompt with {} for the subject, subject, target_new.str, target_true.str},
 //                 paraphrase_prompts?, neighborhood_prompts? (their answer is target_true), portability?
-//   Alpaca pair   instruction, input?, output in two files, old and new, with the same questions record by record; the
-//   prompt
-//                 is instruction, or instruction and input on two lines
+//   Alpaca pair   instruction, input?, output in two files, old and new, with the same questions record by record;
+//                 the prompt is instruction, or instruction and input on two lines
 //
-// portability may also be {"New Question", "New Answer"} anywhere.
+// In every format but the last portability may also be {"New Question", "New Answer"}, and one question each also fits
+// in the fields locality_prompt and locality_answer, portability_prompt and portability_answer (or ..._ground_truth).
 // CSV (RFC 4180, commas, a header line) holds the same fields: an empty cell is a missing field; a cell of rephrase,
-// rephrase_prompt, ground_truth, locality or portability that begins with [ or { is JSON; one question each also fits
-// in the columns locality_prompt and locality_answer, portability_prompt and portability_answer.
+// rephrase_prompt, ground_truth, locality or portability that begins with [ or { is JSON.
 //
 // Errors (lethe::Error) name the file, the record's index (from 0), its line where a line is a record, the field, and
 // for a record of no known format the closest one: the missing fields of that. A prompt and a new answer must not be

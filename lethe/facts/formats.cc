@@ -10,19 +10,6 @@ namespace {
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
 
-std::string shown(const Json& value) {
-  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
-}
-
-// The field, or null where it is missing.
-const Json* find(const Json& fields, const char* key) {
-  const auto it = fields.find(key);
-  return it == fields.end() || it->is_null() ? nullptr : &*it;
-}
-
-bool has(const Json& fields, const char* key) { return find(fields, key) != nullptr; }
-
 std::string filled(std::string text, const char* key, const std::string& where) {
   check(!is_blank(text), "{}: \"{}\" is blank, expected text", where, key);
   return text;
@@ -39,7 +26,7 @@ std::string optional(const Json& fields, const char* key, const std::string& whe
 
 // A text, or the first of a list (of lists) of texts; blank where there is none.
 std::string first_text(const Json& fields, const char* key, const std::string& where) {
-  const Json* value = find(fields, key);
+  const Json* value = find_field(fields, key);
   while (value && value->is_array()) value = value->empty() ? nullptr : &value->front();
   if (!value || value->is_null()) return "";
   check(value->is_string(), "{}: \"{}\" is {}, expected a text or a list of texts", where, key, shown(*value));
@@ -49,7 +36,7 @@ std::string first_text(const Json& fields, const char* key, const std::string& w
 
 // A list of texts, or one text; a single blank one is none.
 std::vector<std::string> texts(const Json& fields, const char* key, const std::string& where) {
-  const Json* value = find(fields, key);
+  const Json* value = find_field(fields, key);
   if (!value) return {};
   if (!value->is_array()) {
     std::string text = optional(fields, key, where);
@@ -63,16 +50,25 @@ std::vector<std::string> texts(const Json& fields, const char* key, const std::s
   return list;
 }
 
-// One question in two fields of the record itself; none where both are missing.
-void add_flat_question(std::vector<Question>& questions, const Json& fields, const char* prompt, const char* answer,
-                       const std::string& where) {
-  if (!has(fields, prompt) && !has(fields, answer)) return;
+// One question in two fields; none where both are missing.
+void add_pair(std::vector<Question>& questions, const Json& fields, const char* prompt, const char* answer,
+              const std::string& where) {
+  if (!has_field(fields, prompt) && !has_field(fields, answer)) return;
   questions.push_back({required(fields, prompt, where), required(fields, answer, where)});
+}
+
+// One question in the fields NAME_prompt and NAME_answer or, in EasyEdit's files, NAME_ground_truth of the record
+// itself.
+void add_flat_question(std::vector<Question>& questions, const Json& fields, const std::string& name,
+                       const std::string& where) {
+  const std::string truth = name + "_ground_truth", answer = name + "_answer";
+  const bool easy_edit = has_field(fields, truth.c_str()) && !has_field(fields, answer.c_str());
+  add_pair(questions, fields, (name + "_prompt").c_str(), (easy_edit ? truth : answer).c_str(), where);
 }
 
 void add_question(std::vector<Question>& questions, const Json& fields, const std::string& where) {
   std::string prompt = required(fields, "prompt", where);
-  if (has(fields, "answer") || !has(fields, "ground_truth")) {
+  if (has_field(fields, "answer") || !has_field(fields, "ground_truth")) {
     questions.push_back({std::move(prompt), required(fields, "answer", where)});
   } else if (std::string answer = first_text(fields, "ground_truth", where); !answer.empty()) {
     questions.push_back({std::move(prompt), std::move(answer)});
@@ -81,7 +77,7 @@ void add_question(std::vector<Question>& questions, const Json& fields, const st
 
 // The field `key`: [question], {name: [question]}, {name: question} or {"New Question", "New Answer"}.
 void add_questions(std::vector<Question>& questions, const Json& fields, const char* key, const std::string& record) {
-  const Json* value = find(fields, key);
+  const Json* value = find_field(fields, key);
   if (!value) return;
   const std::string where = fmt::format("{}, \"{}\"", record, key);
   const auto add_list = [&](const Json& list, const std::string& place) {
@@ -89,8 +85,8 @@ void add_questions(std::vector<Question>& questions, const Json& fields, const c
   };
   if (value->is_array()) return add_list(*value, where);
   check(value->is_object(), "{}: found {}, expected a list of questions", where, shown(*value));
-  if (has(*value, "New Question") || has(*value, "New Answer"))
-    return add_flat_question(questions, *value, "New Question", "New Answer", where);
+  if (has_field(*value, "New Question") || has_field(*value, "New Answer"))
+    return add_pair(questions, *value, "New Question", "New Answer", where);
   for (const auto& [name, group] : value->items()) {
     if (group.is_array()) {
       add_list(group, where + "." + name);
@@ -109,8 +105,6 @@ Fact from_native(const Json& fields, const std::string& where) {
   fact.old_answer = optional(fields, "old", where);
   fact.rephrasings = texts(fields, "rephrase", where);
   add_questions(fact.locality, fields, "locality", where);
-  add_flat_question(fact.locality, fields, "locality_prompt", "locality_answer", where);
-  add_flat_question(fact.portability, fields, "portability_prompt", "portability_answer", where);
   return fact;
 }
 
@@ -120,7 +114,7 @@ Fact from_zsre(const Json& fields, const std::string& where) {
   fact.new_answer = required(fields, "alt", where);
   fact.old_answer = optional(fields, "pred", where);
   fact.rephrasings = texts(fields, "rephrase", where);
-  add_flat_question(fact.locality, fields, "loc", "loc_ans", where);
+  add_pair(fact.locality, fields, "loc", "loc_ans", where);
   constexpr std::string_view kMark = "nq question: ";  // Natural Questions, where the locality questions come from
   for (Question& question : fact.locality)
     if (question.prompt.starts_with(kMark))
@@ -134,7 +128,6 @@ Fact from_easy_edit(const Json& fields, const std::string& where) {  // COUNTERF
   fact.new_answer = required(fields, "target_new", where);
   fact.old_answer = first_text(fields, "ground_truth", where);
   fact.rephrasings = texts(fields, "rephrase_prompt", where);
-  add_flat_question(fact.locality, fields, "locality_prompt", "locality_ground_truth", where);
   add_questions(fact.locality, fields, "locality", where);
   return fact;
 }
@@ -145,10 +138,12 @@ Fact from_rome(const Json& fields, const std::string& where) {
   Fact fact;
   fact.subject = required(rewrite, "subject", inside);
   fact.prompt = required(rewrite, "prompt", inside);
+  check(fact.prompt.find("{}") != std::string::npos, "{}: \"prompt\" is {}, expected {{}} where the subject stands",
+        inside, shown(fact.prompt));
   for (size_t at = 0; (at = fact.prompt.find("{}", at)) != std::string::npos; at += fact.subject.size())
     fact.prompt.replace(at, 2, fact.subject);
   fact.new_answer = required(json_field(rewrite, "target_new", inside), "str", inside + ", \"target_new\"");
-  if (has(rewrite, "target_true"))
+  if (has_field(rewrite, "target_true"))
     fact.old_answer = optional(rewrite["target_true"], "str", inside + ", \"target_true\"");
   fact.rephrasings = texts(fields, "paraphrase_prompts", where);
   const std::vector<std::string> neighbours = texts(fields, "neighborhood_prompts", where);
@@ -182,14 +177,13 @@ const std::vector<Format>& formats() {
 }
 
 size_t count(const Json& fields, const std::vector<const char*>& keys) {
-  return static_cast<size_t>(std::ranges::count_if(keys, [&](const char* key) { return has(fields, key); }));
+  return static_cast<size_t>(std::ranges::count_if(keys, [&](const char* key) { return has_field(fields, key); }));
 }
 
 [[noreturn]] void fail_unknown(const Record& record) {
-  check(!has(record.fields, "instruction"),
+  check(!has_field(record.fields, "instruction"),
         "{}: an Alpaca record holds one answer, a fact needs the old and the new one: give a pair of files with "
-        "--old-file "
-        "and --new-file",
+        "--old-file and --new-file",
         record.where);
   const auto score = [&](const Format& format) {
     return count(record.fields, format.required) + count(record.fields, format.hints);
@@ -197,7 +191,7 @@ size_t count(const Json& fields, const std::vector<const char*>& keys) {
   const Format& closest = *std::ranges::max_element(formats(), {}, score);
   std::string missing, known;
   for (const char* key : closest.required)
-    if (!has(record.fields, key)) missing += fmt::format("{}\"{}\"", missing.empty() ? "" : ", ", key);
+    if (!has_field(record.fields, key)) missing += fmt::format("{}\"{}\"", missing.empty() ? "" : ", ", key);
   for (const Format& format : formats()) {
     known += fmt::format("{}{} (", known.empty() ? "" : ", ", format.name);
     for (const char* key : format.required) known += fmt::format("{}{}", known.ends_with("(") ? "" : ", ", key);
@@ -219,6 +213,8 @@ Fact to_fact(const Record& record) {
   fact.where = record.where;
   if (fact.subject.empty()) fact.subject = optional(record.fields, "subject", record.where);
   add_questions(fact.portability, record.fields, "portability", record.where);
+  add_flat_question(fact.locality, record.fields, "locality", record.where);
+  add_flat_question(fact.portability, record.fields, "portability", record.where);
   return fact;
 }
 

@@ -47,6 +47,25 @@ TEST_CASE("every shape of questions") {
   CHECK(named.portability[0].answer == "r");
 }
 
+TEST_CASE("one question each in fields of the record itself, in every format") {
+  const auto flat = [](std::string fields, const char* truth) {
+    fields += R"(,"locality_prompt":"l","locality_)" + std::string(truth) + R"(":"a",)";
+    fields += R"("portability_prompt":"q","portability_)" + std::string(truth) + R"(":"b"})";
+    const Fact read = fact(fields.c_str());
+    REQUIRE(read.locality.size() == 1);
+    CHECK(read.locality[0].prompt == "l");
+    CHECK(read.locality[0].answer == "a");
+    REQUIRE(read.portability.size() == 1);
+    CHECK(read.portability[0].prompt == "q");
+    CHECK(read.portability[0].answer == "b");
+  };
+  flat(R"({"prompt":"p","new":"n")", "answer");
+  flat(R"({"src":"p","alt":"n")", "answer");
+  flat(R"({"prompt":"p","target_new":"n")", "answer");
+  flat(R"({"prompt":"p","target_new":"n")", "ground_truth");
+  flat(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"str":"n"}})", "answer");
+}
+
 TEST_CASE("a record without a format names what is missing for the closest one") {
   wrong(R"({"prompt":"p","old":"o"})", "f.json, index 7: the field \"new\" is missing (closest known format: native;");
   wrong(R"({"prompt":"p","new":null})", "\"new\" is missing (closest known format: native;");
@@ -82,7 +101,8 @@ TEST_CASE("fields of the wrong kind or blank") {
   wrong(R"({"prompt":"p","target_new":"n","locality":{"x":"y"}})", "\"locality\": \"x\" is \"y\", expected a list");
   wrong(R"({"prompt":"p","target_new":"n","ground_truth":3})",
         "\"ground_truth\" is 3, expected a text or a list of texts");
-  wrong(R"({"prompt":"p","target_new":"n","locality_prompt":"l"})", "the field \"locality_ground_truth\" is missing");
+  wrong(R"({"prompt":"p","target_new":"n","locality_prompt":"l"})", "the field \"locality_answer\" is missing");
+  wrong(R"({"src":"p","alt":"n","portability_answer":"a"})", "the field \"portability_prompt\" is missing");
   wrong(R"({"src":"p","alt":"n","loc":"nq question: ","loc_ans":"a"})", "\"loc\" is blank");
   wrong(R"({"src":"p","alt":"n","loc_ans":"a"})", "the field \"loc\" is missing");
   wrong(R"({"prompt":"p","new":"n","portability":{"New Question":"q"}})",
@@ -93,6 +113,8 @@ TEST_CASE("fields of the wrong kind or blank") {
         "\"requested_rewrite\": the field \"target_new\" is missing");
   wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"id":1}}})",
         "\"target_new\": the field \"str\" is missing");
+  wrong(R"({"requested_rewrite":{"prompt":"It is","subject":"s","target_new":{"str":"n"}}})",
+        "f.json, index 7, \"requested_rewrite\": \"prompt\" is \"It is\", expected {} where the subject stands");
   wrong(R"({"requested_rewrite":{"prompt":"{}","target_new":{"str":"n"}}})", "the field \"subject\" is missing");
   wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"str":"n"}},"neighborhood_prompts":["a"]})",
         "\"target_true\" is missing");

@@ -6,62 +6,18 @@
 #include <utility>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 #include "lethe/facts/csv.h"
 
 namespace lethe::facts {
 namespace {
 
-constexpr size_t kMaxDepth = 64;
 constexpr std::string_view kBlank = " \t\r\n";
 
 std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(kBlank);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);
-}
-
-// What the parser lets pass and a person never means: keys that stand twice (the last would win) and endless nesting.
-class Strictness : public nlohmann::json_sax<Json> {
- public:
-  explicit Strictness(const std::string& where) : where_(where) {}
-
-  bool key(std::string& name) override {
-    check(keys_.back().insert(name).second, "{}: the field \"{}\" stands twice in one object", where_, name);
-    return true;
-  }
-  bool start_object(size_t) override { return enter(); }
-  bool end_object() override { return leave(); }
-  bool start_array(size_t) override { return enter(); }
-  bool end_array() override { return leave(); }
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(int64_t) override { return true; }
-  bool number_unsigned(uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(Json::binary_t&) override { return true; }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
-
- private:
-  bool enter() {
-    check(keys_.size() < kMaxDepth, "{}: lists and objects are nested deeper than {}", where_, kMaxDepth);
-    keys_.emplace_back();
-    return true;
-  }
-  bool leave() {
-    keys_.pop_back();
-    return true;
-  }
-
-  const std::string& where_;
-  std::vector<std::set<std::string>> keys_;
-};
-
-Json parse_strictly(std::string_view text, const std::string& where) {
-  Strictness strictness(where);
-  Json::sax_parse(text, &strictness);  // broken JSON: parse_json says where
-  return parse_json(text, where);
 }
 
 std::string place(const fs::path& path, int64_t index, int64_t line = 0) {
@@ -78,7 +34,7 @@ void add(std::vector<Record>& records, std::string where, Json fields) {
 bool full(const std::vector<Record>& records, int64_t limit) { return limit > 0 && std::ssize(records) >= limit; }
 
 std::vector<Record> from_json(const fs::path& path, std::string_view text, int64_t limit) {
-  Json json = parse_strictly(text, path.string());
+  Json json = parse_strict_json(text, path.string());
   std::vector<Record> records;
   if (json.is_object()) {
     add(records, place(path, 0), std::move(json));
@@ -100,22 +56,13 @@ std::vector<Record> from_json_lines(const fs::path& path, std::string_view text,
     text.remove_prefix(std::min(end + 1, text.size()));
     if (current.empty()) continue;
     std::string where = place(path, std::ssize(records), line);
-    Json fields = parse_strictly(current, where);
+    Json fields = parse_strict_json(current, where);
     add(records, std::move(where), std::move(fields));
   }
   return records;
 }
 
 std::string printable(std::string_view text) { return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace); }
-
-bool is_utf8(const Json& fields) {
-  try {
-    fields.dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
 
 std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_t limit) {
   static const std::set<std::string> kLists = {"rephrase", "rephrase_prompt", "ground_truth", "locality",
@@ -137,10 +84,10 @@ std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_
       std::string& cell = row.cells[i];
       const std::string& column = csv.columns[i];
       if (cell.empty() || column.empty()) continue;
+      check(is_valid_utf8(column) && is_valid_utf8(cell), "{}: the text is not UTF-8", where);
       const bool is_json = kLists.contains(column) && (cell[0] == '[' || cell[0] == '{');
-      fields[column] = is_json ? parse_strictly(cell, where + ", column " + column) : Json(std::move(cell));
+      fields[column] = is_json ? parse_strict_json(cell, where + ", column " + column) : Json(std::move(cell));
     }
-    check(is_utf8(fields), "{}: the text is not UTF-8", where);
     add(records, std::move(where), std::move(fields));
   }
   return records;

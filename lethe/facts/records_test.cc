@@ -61,6 +61,7 @@ TEST_CASE("broken files say where") {
   wrong("{\"a\":\"\xFF\"}", "not valid JSON");
   wrong("prompt,new\n", "a header line and nothing else");
   wrong("prompt,new\na,\xFF\n", "index 0 (line 2): the text is not UTF-8");
+  wrong("prompt,new,\xFF\na,b,c\n", "index 0 (line 2): the text is not UTF-8");
   wrong("prompt,new,rephrase\na,b,[1\n", "index 0 (line 2), column rephrase: not valid JSON");
   wrong("What is this?\n", "neither JSON (a list, lines or one object) nor CSV");
   wrong(std::string("\x08\0\0\0\0\xFF\0\0{", 9), "it begins with \"\\b\\u0000");

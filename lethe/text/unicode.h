@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "lethe/base/utf8.h"
+
 namespace lethe::text {
 
 struct Char {
@@ -21,19 +23,8 @@ inline Char char_at(std::string_view text, size_t at) {
   return {(b & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F), 4};
 }
 
-// The start of the character that the byte at `at` is part of.
-inline size_t char_begin(std::string_view text, size_t at) {
-  while (at > 0 && (text[at] & 0xC0) == 0x80) --at;
-  return at;
-}
-
 void append_utf8(std::string& text, char32_t c);
 std::string to_utf8(char32_t c);
-
-bool is_ascii(std::string_view text);
-bool is_valid_utf8(std::string_view text);
-// Each maximal invalid part as one U+FFFD (Unicode 16, section 3.9; what Python's errors="replace" does).
-std::string replace_invalid_utf8(std::string_view text);
 
 bool is_whitespace(char32_t c);   // White_Space
 bool is_numeric(char32_t c);      // Nd, Nl, No

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+using namespace lethe;
 using namespace lethe::text;
 
 TEST_CASE("UTF-8 there and back") {
@@ -12,20 +13,6 @@ TEST_CASE("UTF-8 there and back") {
     CHECK(char_at(text, 0).size == text.size());
     CHECK(char_begin("a" + text, text.size()) == 1);
   }
-}
-
-TEST_CASE("each maximal invalid part becomes one U+FFFD") {
-  const std::string r = "\uFFFD";
-  CHECK(replace_invalid_utf8("plain \u00e9") == "plain \u00e9");
-  CHECK(replace_invalid_utf8("a\xffz") == "a" + r + "z");
-  CHECK(replace_invalid_utf8("\xf0\x9f\x98") == r);  // a truncated emoji is one part
-  CHECK(replace_invalid_utf8("\xf0\x9f\x98z") == r + "z");
-  CHECK(replace_invalid_utf8("\xed\xa0\x80") == r + r + r);          // a surrogate is three
-  CHECK(replace_invalid_utf8("\xc0\xaf\xe0\x80") == r + r + r + r);  // overlong forms
-  CHECK(replace_invalid_utf8("\xf4\x90\x80\x80") == r + r + r + r);  // above U+10FFFF
-  CHECK(!is_valid_utf8("0123456789\xc3"));
-  CHECK(is_ascii("0123456789"));
-  CHECK(!is_ascii("01234567\xc3\xa9"));
 }
 
 TEST_CASE("properties as Hugging Face's tables have them") {
