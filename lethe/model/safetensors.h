@@ -1,9 +1,8 @@
 // The safetensors format, read and written:
 //
 //   8 bytes   N, little endian
-//   N bytes   JSON: {"__metadata__": {string: string}, NAME: {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0,
-//   12]}, ...},
-//             padded with spaces
+//   N bytes   JSON, padded with spaces: {"__metadata__": {string: string},
+//             NAME: {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}, ...}
 //   the rest  the data; offsets count from here, tensors follow each other without holes
 //
 // Reading trusts nothing: every size is checked against the file's end before it is used. Errors name the file, the

@@ -1,14 +1,12 @@
 // Conversations as the texts that chat models were trained on. A family is told by the special tokens of its tokenizer
 // (where its Jinja template uses them), else by that template, else by the model's name; Jinja is not interpreted.
 //
-//   ChatML    <|im_start|>role\ncontent<|im_end|>\n                                   SmolLM2, Qwen2, ...
+//   ChatML    <|im_start|>role\ncontent<|im_end|>\n                               SmolLM2, Qwen2, ...
 //   Llama 3   <|begin_of_text|><|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>
 //   Llama 2   <s>[INST] <<SYS>>\nsystem\n<</SYS>>\n\nuser [/INST] assistant </s><s>[INST] user [/INST]
-//   Mistral   <s>[INST] system\n\nuser [/INST] assistant</s>[INST] user [/INST]       [INST] is text: 7B v0.1, v0.2,
-//   Mixtral
-//             <s>[INST] user[/INST] assistant</s>[INST] user[/INST]                   [INST] is a token: 7B v0.3
-//             <s>[INST]user[/INST]assistant</s>[INST]user[/INST]                      the same without SentencePiece:
-//             Nemo
+//   Mistral   <s>[INST] system\n\nuser [/INST] assistant</s>[INST] user [/INST]   v0.1, v0.2, Mixtral: [INST] is text
+//             <s>[INST] user[/INST] assistant</s>[INST] user[/INST]               v0.3: [INST] is a token
+//             <s>[INST]user[/INST]assistant</s>[INST]user[/INST]                  Nemo: the same, no SentencePiece
 //
 // Sources: the chat_template of the models' tokenizer_config.json on Hugging Face.
 #pragma once
@@ -34,9 +32,8 @@ struct ChatFormat {
   std::string system = {};          // the family's own system message where the conversation brings none, empty: none
   std::string system_heading = {};  // Llama 3.1: the dates that every system message begins with
   bool leading_space = false;       // Mistral: " [INST]", as newer templates of 7B v0.2 write it
-  bool instruct_token =
-      false;  // Mistral: [INST] is a token; the system message goes to the last user turn, not the first
-  bool instruct_spaces = true;  // Mistral: a space behind [INST] and [/INST]
+  bool instruct_token = false;      // Mistral: [INST] is a token; the last user turn takes the system message
+  bool instruct_spaces = true;      // Mistral: a space behind [INST] and [/INST]
 };
 
 // `model_name` (a model_type or a path) is the last resort. Error: nothing tells a known family.

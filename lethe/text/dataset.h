@@ -7,8 +7,8 @@
 //   {"messages": [{"role", "content"}]}    the model's chat template; what the assistant says are the targets
 //   {"prompt", "completion"}               joined as they are, tokenised apart; the completion is the target
 //   {"instruction", "input"?, "output"}    the chat template where `format` is chat, else Alpaca's header and, as in
-//   its training,
-//                                          the end-of-text token behind the output; the output is the target
+//                                          its training, the end-of-text token behind the output; the output is the
+//                                          target
 //   {"text"}                               with the default special tokens; every token is a target
 //
 // A record longer than max_seq_length is cut at its end. Errors (lethe::Error) name file, line, field, value and what

@@ -6,9 +6,8 @@
 namespace lethe::text {
 
 // The same expression in PCRE2's syntax (UTF, UCP, MULTILINE): \s, \w, \d, \h, \b and properties with Oniguruma's
-// meaning,
-// (?m) as (?s), {,n}, \uHHHH, and {n,m}+ as a repeated repeat. What cannot be said in PCRE2 (nested classes, &&, POSIX
-// brackets, \W in a class) is an Error; `where` begins its message.
+// meaning, (?m) as (?s), {,n}, \uHHHH, and {n,m}+ as a repeated repeat. What cannot be said in PCRE2 (nested classes,
+// &&, POSIX brackets, \W in a class) is an Error; `where` begins its message.
 std::string pcre2_syntax(std::string_view pattern, const std::string& where);
 
 // One word character as Rust's \w has it, with which Hugging Face tells words apart: unlike Oniguruma's with the

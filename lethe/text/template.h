@@ -1,10 +1,11 @@
 // How a prompt and its answer become one example.
 //
 //   none     the prompt with the tokenizer's default special tokens, then a space and the answer without, tokenised
-//   apart alpaca   Stanford Alpaca's instruction header around the prompt, the answer behind "### Response:\n",
-//   tokenised apart chat     a user's message and the assistant's in the model's own template (chat.h), system message
-//   and end of turn included,
-//            with ids as transformers' apply_chat_template gives them; the end of the turn is a target too
+//            apart
+//   alpaca   Stanford Alpaca's instruction header around the prompt, the answer behind "### Response:\n", tokenised
+//            apart
+//   chat     a user's message and the assistant's in the model's own template (chat.h), system message and end of turn
+//            included, with ids as transformers' apply_chat_template gives them; the end of the turn is a target too
 #pragma once
 #include <cstdint>
 #include <span>
@@ -22,8 +23,7 @@ enum class TemplateKind { kNone, kAlpaca, kChat };
 
 struct Template {
   TemplateKind kind = TemplateKind::kNone;
-  std::string model_name =
-      {};  // for chat, where the tokenizer alone does not tell the family: the model's type or path
+  std::string model_name = {};  // the model's type or path: for chat, where the tokenizer does not tell the family
 };
 
 TemplateKind parse_template(std::string_view name);  // none, alpaca, chat; else a UsageError
