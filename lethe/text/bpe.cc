@@ -61,7 +61,7 @@ Bpe::Bpe(const Json& model, const std::string& where)
       ignore_merges_(json_bool(model, "ignore_merges", where, false)),
       unk_id_(vocabulary_.find(unk_token_)) {
   check(json_number(model, "dropout", where, 0) == 0, "{}: \"dropout\" is {}, expected null: ids must not be random",
-        where, model.value("dropout", Json()).dump());
+        where, shown(model.value("dropout", Json())));
   for (int b = 0; b < 256; ++b) {
     byte_ids_[b] = vocabulary_.find(byte_character(static_cast<unsigned char>(b)));
     fallback_ids_[b] = vocabulary_.find(fmt::format("<0x{:02X}>", b));
@@ -80,11 +80,12 @@ void Bpe::read_merges(const Json& merges, const std::string& where) {
       const auto& text = merge.get_ref<const std::string&>();
       const size_t space = text.find(' ');
       const bool two = space != std::string::npos && text.find(' ', space + 1) == std::string::npos;
-      check(two, "{}: merge {} is \"{}\", expected two tokens with one space between them", where, rank, text);
+      check(two, "{}: merge {} is \"{}\", expected two tokens with one space between them", where, rank,
+            shortened(text));
       add_merge(std::string_view(text).substr(0, space), std::string_view(text).substr(space + 1), rank, where);
     } else {
       if (!merge.is_array() || merge.size() != 2 || !merge[0].is_string() || !merge[1].is_string()) {
-        fail("{}: merge {} is {}, expected two tokens", where, rank, merge.dump().substr(0, 60));
+        fail("{}: merge {} is {}, expected two tokens", where, rank, shown(merge));
       }
       add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), rank, where);
     }

@@ -3,13 +3,14 @@
 #include <fmt/ranges.h>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 #include "lethe/text/regex_syntax.h"
 
 namespace lethe::text {
 
 void fail_unknown(const std::string& where, const char* what, const std::string& value,
                   std::span<const std::string_view> known) {
-  fail("{}: unknown {} \"{}\"; known are {}", where, what, value, fmt::join(known, ", "));
+  fail("{}: unknown {} \"{}\"; known are {}", where, what, shortened(value), fmt::join(known, ", "));
 }
 
 const Json& component_list(const Json& component, const char* key, const std::string& where) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "lethe/base/json.h"
 
 namespace lethe::text {
@@ -15,19 +16,8 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-std::string shown(const Json& value) {
-  return value.is_array() ? "a list" : value.is_object() ? "an object" : value.dump();
-}
-
-const Json* find(const Json& record, const char* key) {
-  const auto it = record.find(key);
-  return it == record.end() || it->is_null() ? nullptr : &*it;
-}
-
-bool has(const Json& record, const char* key) { return find(record, key) != nullptr; }
-
 std::string_view text_field(const Json& record, const char* key, const std::string& where) {
-  const Json* value = find(record, key);
+  const Json* value = find_field(record, key);
   check(value != nullptr, "{}: the field \"{}\" is missing", where, key);
   if (!value->is_string()) fail("{}: \"{}\" is {}, expected a string", where, key, shown(*value));
   return value->get_ref<const std::string&>();
@@ -50,6 +40,7 @@ class Reader {
   }
 
   void add_record(const Json& record, const std::string& where) {
+    if (interrupted()) throw Interrupted(fmt::format("interrupted while reading {}", path_));
     if (!record.is_object()) fail("{}: found {}, expected an object", where, shown(record));
     Example example = to_example(record, where);
     const int64_t targets = example.target_count();
@@ -80,13 +71,13 @@ class Reader {
   }
 
   Example to_example(const Json& record, const std::string& where) const {
-    if (has(record, "input_ids")) return from_ids(record, where);
-    if (has(record, "messages")) return from_messages(record, where);
-    if (has(record, "prompt") || has(record, "completion"))
+    if (has_field(record, "input_ids")) return from_ids(record, where);
+    if (has_field(record, "messages")) return from_messages(record, where);
+    if (has_field(record, "prompt") || has_field(record, "completion"))
       return encode_apart(tokenizer(where), text_field(record, "prompt", where),
                           text_field(record, "completion", where));
-    if (has(record, "instruction") || has(record, "output")) return from_instruction(record, where);
-    if (!has(record, "text"))
+    if (has_field(record, "instruction") || has_field(record, "output")) return from_instruction(record, where);
+    if (!has_field(record, "text"))
       fail(
           "{}: no known fields, expected those of one of {{\"text\"}}, {{\"prompt\", \"completion\"}}, "
           "{{\"instruction\", "
@@ -100,7 +91,7 @@ class Reader {
   Example from_instruction(const Json& record, const std::string& where) const {
     const std::string_view instruction = text_field(record, "instruction", where);
     const std::string_view output = text_field(record, "output", where);
-    const std::string_view input = has(record, "input") ? text_field(record, "input", where) : "";
+    const std::string_view input = has_field(record, "input") ? text_field(record, "input", where) : "";
     check(!output.empty(), "{}: \"output\" is empty, expected text", where);
     if (options_.format.kind == TemplateKind::kChat) {
       const std::string question = std::string(instruction) + (input.empty() ? "" : "\n") + std::string(input);
@@ -139,7 +130,7 @@ class Reader {
   Example from_ids(const Json& record, const std::string& where) const {
     Example example;
     example.ids = integers(record, "input_ids", where);
-    example.labels = has(record, "labels") ? integers(record, "labels", where) : example.ids;
+    example.labels = has_field(record, "labels") ? integers(record, "labels", where) : example.ids;
     check(example.labels.size() == example.ids.size(), "{}: {} labels, expected {} as input_ids", where,
           example.labels.size(), example.ids.size());
     if (!example.labels.empty()) example.labels[0] = kNoTarget;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "lethe/text/tiny_tokenizer.h"
 #include "tests/temp_dir.h"
 
@@ -108,19 +109,20 @@ TEST_CASE("wrong records: file, line, field, value, what was expected") {
   wrong("[]", "data.json: empty, expected records", {}, "data.json");
   wrong("[{\"text\":\"ab\"},3]", "data.json, index 1: found 3, expected an object", {}, "data.json");
   wrong("{\"text\":\"ab\"}\n{\"text\":", "data.jsonl, line 2: not valid JSON");
-  wrong("[1]", "line 1: found a list, expected an object");
+  wrong("[1]", "line 1: found [1], expected an object");
   wrong("{\"a\":1}", "line 1: no known fields, expected those of one of {\"text\"}");
   wrong("{\"text\":null}", "no known fields");
   wrong("{\"text\":3}", "line 1: \"text\" is 3, expected a string");
   wrong("{\"text\":" + std::string(100000, '[') + std::string(100000, ']') + "}",
-        "\"text\" is a list, expected a string");
+        "line 1: lists and objects are nested deeper than 64");
+  wrong("{\"text\":[1,2]}", "\"text\" is [1,2], expected a string");
   wrong("{\"text\":\"\"}", "line 1: none of the 1 tokens is a target");
   wrong("{\"prompt\":\"a\"}", "the field \"completion\" is missing");
   wrong("{\"completion\":\"a\"}", "the field \"prompt\" is missing");
   wrong("{\"prompt\":\"a\",\"completion\":\"\"}", "none of the 2 tokens is a target");
   wrong("{\"instruction\":\"a\"}", "the field \"output\" is missing");
   wrong("{\"instruction\":\"a\",\"output\":\"\"}", "\"output\" is empty, expected text");
-  wrong("{\"instruction\":\"a\",\"output\":\"b\",\"input\":[]}", "\"input\" is a list, expected a string");
+  wrong("{\"instruction\":\"a\",\"output\":\"b\",\"input\":[]}", "\"input\" is [], expected a string");
   wrong("{\"messages\":\"a\"}", "\"messages\" is \"a\", expected a list of {\"role\", \"content\"}");
   wrong("{\"messages\":[]}", "line 1: a conversation without messages");
   wrong("{\"messages\":[\"a\"]}", "line 1, message 0: found \"a\", expected an object");
@@ -156,6 +158,15 @@ TEST_CASE("wrong ids") {
   wrong(R"({"input_ids":[5,6],"labels":[-100,100]})", "\"labels\"[1] is 100, expected -100 or an id from 0 to 99",
         hundred);
   wrong(R"({"input_ids":[5,6],"labels":[-100,-1]})", "\"labels\"[1] is -1, expected -100 or an id");
+}
+
+TEST_CASE("Ctrl-C ends the reading of records and of a long text") {
+  raise_interrupt();
+  CHECK_THROWS_WITH_AS(read(R"({"input_ids":[1,2]})", {}, "data.jsonl", nullptr),
+                       doctest::Contains("interrupted while reading"), Interrupted);
+  CHECK_THROWS_WITH_AS(read("ab", {}, "data.txt"), "interrupted while tokenising", Interrupted);
+  clear_interrupt();
+  CHECK(read("ab", {}, "data.txt").examples.size() == 1);
 }
 
 TEST_CASE("files of another kind") {

@@ -9,14 +9,14 @@ namespace {
 
 int32_t read_id(const Json& json, const std::string& where) {
   check(json.is_number_integer() && json >= 0 && json <= Vocabulary::kMaxId, "{}: {} is no token id", where,
-        json.dump());
+        shown(json));
   return json.get<int32_t>();
 }
 
 // ["[SEP]", 102]
 int32_t read_pair(const Json& json, const char* key, const std::string& where) {
   const Json& pair = json_field(json, key, where);
-  check(pair.is_array() && pair.size() == 2, "{}: \"{}\" is {}, expected a token and its id", where, key, pair.dump());
+  check(pair.is_array() && pair.size() == 2, "{}: \"{}\" is {}, expected a token and its id", where, key, shown(pair));
   return read_id(pair[1], where);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 
 namespace lethe::text {
 namespace {
@@ -62,15 +63,15 @@ Example encode_apart(const Tokenizer& tokenizer, std::string_view prompt, std::s
 
 Example encode_pair(const Tokenizer& tokenizer, const Template& format, std::string_view prompt,
                     std::string_view answer) {
-  check(!answer.empty(), "the answer to \"{}\" is empty, expected text", prompt);
+  check(!answer.empty(), "the answer to \"{}\" is empty, expected text", shortened(prompt));
   if (format.kind == TemplateKind::kChat) {
     const Message messages[] = {{"user", std::string(prompt)}, {"assistant", std::string(answer)}};
     return encode_messages(tokenizer, format, messages);
   }
   Example example = format.kind == TemplateKind::kAlpaca ? encode_apart(tokenizer, alpaca_prompt(prompt, ""), answer)
                                                          : encode_apart(tokenizer, prompt, with_space(answer));
-  check(example.target_count() > 0, "the answer \"{}\" to \"{}\" gives no token that could be a target", answer,
-        prompt);
+  check(example.target_count() > 0, "the answer \"{}\" to \"{}\" gives no token that could be a target",
+        shortened(answer), shortened(prompt));
   return example;
 }
 

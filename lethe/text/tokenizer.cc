@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "lethe/text/added_tokens.h"
 #include "lethe/text/decoder.h"
 #include "lethe/text/model.h"
@@ -96,8 +97,10 @@ void Tokenizer::Parts::encode_normalized(Piece piece, Scratch& scratch, std::vec
   const bool raw_bytes = pre_tokenizers.raw_bytes();
   added_tokens.split(piece.text, true, [&](const AddedToken* token, size_t begin, size_t end) {
     if (token) return ids.push_back(token->id);
-    pre_tokenizers.split({piece.text.substr(begin, end - begin), piece.first && begin == 0},
-                         [&](Piece word) { model->encode(word.text, raw_bytes, scratch, ids); });
+    pre_tokenizers.split({piece.text.substr(begin, end - begin), piece.first && begin == 0}, [&](Piece word) {
+      if (interrupted()) throw Interrupted("interrupted while tokenising");
+      model->encode(word.text, raw_bytes, scratch, ids);
+    });
   });
 }
 

@@ -29,7 +29,8 @@ class Tokenizer {
   ~Tokenizer();
 
   // The ids of `text`; with `add_special_tokens` also those that the post-processor adds (<s>, for example). Each
-  // maximal invalid part of the UTF-8 counts as U+FFFD. May be called from many threads at once.
+  // maximal invalid part of the UTF-8 counts as U+FFFD. May be called from many threads at once. Throws
+  // Interrupted after Ctrl-C: a text may be long.
   std::vector<int32_t> encode(std::string_view text, bool add_special_tokens) const;
   // The text of `ids`, bytes that are no UTF-8 as U+FFFD. Ids without a token are passed over.
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = false) const;

@@ -216,3 +216,12 @@ TEST_CASE("any value at any place of a file's settings is an error or a tokenize
   CHECK(errors > 500);
   CHECK(tokenizers > 100);
 }
+
+TEST_CASE("components nested without end are an error") {
+  std::string text = R"({"normalizer":)";
+  for (int i = 0; i < 60000; ++i) text += R"({"type":"Sequence","normalizers":[)";
+  for (int i = 0; i < 60000; ++i) text += "]}";
+  const TempDir dir;
+  write_file(dir / "tokenizer.json", text + "," + small().dump().substr(1));
+  CHECK_THROWS_WITH_AS(Tokenizer::load(dir.path()), doctest::Contains("nested deeper than 64"), Error);
+}

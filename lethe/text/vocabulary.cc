@@ -13,7 +13,7 @@ Vocabulary::Vocabulary(const Json& vocab, const std::string& where) {
   int64_t highest = -1;
   for (const auto& [token, id] : vocab.items()) {
     if (!id.is_number_integer() || id < 0 || id > kMaxId) {
-      fail("{}: the token \"{}\" has the id {}, expected 0 to {}", where, token, id.dump(), kMaxId);
+      fail("{}: the token \"{}\" has the id {}, expected 0 to {}", where, token, shown(id), kMaxId);
     }
     highest = std::max(highest, id.get<int64_t>());
     bytes += token.size();
