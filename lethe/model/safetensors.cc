@@ -5,59 +5,40 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <set>
 #include <string_view>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 
 namespace lethe::model {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are little endian and mapped as they are");
 
-// JSON in which no field of the outer object stands twice: a second one would silently replace the first.
-Json parse_header(std::string_view text, const std::string& where) {
-  std::set<std::string> seen;
-  std::string twice;
-  const auto note = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::key && depth == 1 && !seen.insert(value.get<std::string>()).second)
-      twice = value.get<std::string>();
-    return true;
-  };
-  try {
-    const Json header = Json::parse(text, note);
-    check(twice.empty(), "{}: the tensor \"{}\" is listed twice", where, twice);
-    check(header.is_object(), "{}: found {}, expected an object of tensors", where, header.type_name());
-    return header;
-  } catch (const Json::parse_error&) {
-    return parse_json(text, where);  // throws the message with the place
-  }
-}
-
 uint64_t natural(const Json& value, const std::string& where, const char* what) {
-  check(value.is_number_unsigned() && value.get<uint64_t>() <= INT64_MAX, "{}: {} holds {}, expected natural numbers",
-        where, what, value.dump());
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > INT64_MAX)
+    fail("{}: {} holds {}, expected natural numbers", where, what, shown(value));
   return value.get<uint64_t>();
 }
 
 SafetensorsEntry read_entry(const std::string& name, const Json& json, uint64_t data_begin, uint64_t data_size,
                             const std::string& file) {
-  const std::string where = file + ": the tensor \"" + name + "\"";
+  const std::string where = file + ": the tensor \"" + shortened(name, 120) + "\"";
   SafetensorsEntry entry;
   entry.name = name;
   entry.dtype = json_string(json, "dtype", where);
   const int64_t width = bytes_of_dtype(entry.dtype);
-  check(width > 0, "{} has the unknown dtype \"{}\"", where, entry.dtype);
+  check(width > 0, "{} has the unknown dtype \"{}\"", where, shortened(entry.dtype));
   const Json& shape = json_field(json, "shape", where);
-  check(shape.is_array(), "{}: \"shape\" is {}, expected a list", where, shape.dump());
+  check(shape.is_array(), "{}: \"shape\" is {}, expected a list", where, shown(shape));
   for (const Json& extent : shape) entry.shape.push_back(static_cast<int64_t>(natural(extent, where, "\"shape\"")));
   const int64_t elements = elements_of(entry.shape);
   check(elements >= 0 && elements <= INT64_MAX / width, "{} has the impossible shape {}", where,
-        shape_text(entry.shape));
+        shortened(shape_text(entry.shape)));
 
   const Json& offsets = json_field(json, "data_offsets", where);
   check(offsets.is_array() && offsets.size() == 2, "{}: \"data_offsets\" is {}, expected two numbers", where,
-        offsets.dump());
+        shown(offsets));
   const uint64_t begin = natural(offsets[0], where, "\"data_offsets\"");
   const uint64_t end = natural(offsets[1], where, "\"data_offsets\"");
   check(begin <= end && end <= data_size,
@@ -109,7 +90,7 @@ SafetensorsHeader read_safetensors_header(std::span<const std::byte> file, const
         length, file.size());
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, length);
   check(text.starts_with('{'), "{}: the header does not begin with {{, it is no safetensors file", where);
-  const Json json = parse_header(text, where + " (header)");
+  const Json json = parse_strict_json(text, where + " (header)");
 
   SafetensorsHeader header;
   header.data_begin = 8 + length;
