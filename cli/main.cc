@@ -36,7 +36,7 @@ std::string overview() {
 void run(Arguments arguments) {
   if (arguments.empty()) fail_usage("no command is given\n{}", overview());
   const std::string& first = arguments[0];
-  if (first == "--version") return print("lethe " LETHE_VERSION "\n");
+  if (first == "--version") return print(kVersion);
   if (first == "--help" || first == "-h" || (first == "help" && arguments.size() == 1)) return print(overview());
   if (first == "help") {
     std::vector<std::string> topic(arguments.begin() + 2, arguments.end());

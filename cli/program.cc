@@ -21,7 +21,7 @@ bool Common::start(Options& options, Arguments arguments) {
   options.add("json", json, "the result as one JSON document").flag().not_resolved();
   options.add("quiet", quiet, "nothing but errors on stderr").flag().not_resolved();
   if (!options.parse(arguments)) {
-    print(options.help());
+    print(options.asks_version() ? kVersion : options.help());
     return false;
   }
   check(device != "cuda", "--device cuda: this build has no CUDA; use --device cpu, or auto");

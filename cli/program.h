@@ -29,6 +29,8 @@ void perplexity(Arguments arguments);
 void update(Arguments arguments);
 void tokenize(Arguments arguments);
 
+inline constexpr char kVersion[] = "lethe " LETHE_VERSION "\n";  // what --version prints
+
 struct Common {
   std::string device = "auto", precision = "auto";
   int64_t threads = 0, seed = 0;

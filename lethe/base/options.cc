@@ -83,6 +83,10 @@ Option& Option::not_resolved() {
   resolved_ = false;
   return *this;
 }
+Option& Option::only_typed() {
+  only_typed_ = true;
+  return not_resolved();
+}
 
 Json Option::from_text(std::string_view text) const {
   switch (kind_) {
@@ -135,7 +139,9 @@ Options::Options(std::string command, std::string summary)
   group("Everywhere");
   add("config", config_, "a TOML file that gives any of these options; arguments win over it")
       .placeholder("FILE.toml")
-      .not_resolved();
+      .only_typed();
+  add("help", help_, "this text; also -h").flag().only_typed();
+  add("version", version_, "the version of lethe").flag().only_typed();
   group("Options");
 }
 
@@ -158,6 +164,10 @@ const Option* Options::find(std::string_view name) const {
     if (option.name_ == dashed) return &option;
   }
   return nullptr;
+}
+
+const Option* Options::named_by(std::string_view argument) const {
+  return argument.starts_with("--") ? find(argument.substr(2, argument.find('=') - 2)) : nullptr;
 }
 
 const Option& Options::at(std::string_view name) const {
@@ -198,9 +208,7 @@ size_t Options::read_named(std::span<const std::string> arguments, size_t i) {
     value = !option.flag_ && has_next && parse_switch(arguments[i + 1]) ? arguments[++i] : "on";
   }
   if (!value) {
-    const std::string next = has_next ? arguments[i + 1] : "";
-    const bool is_option = next.starts_with("--") && find(std::string_view(next).substr(2, next.find('=') - 2));
-    if (!has_next || is_option) fail_usage("{} needs a value: {}", where, option.expectation());
+    if (!has_next || named_by(arguments[i + 1])) fail_usage("{} needs a value: {}", where, option.expectation());
     value = arguments[++i];
   }
   option.set(option.from_text(*value), *value, where);
@@ -208,9 +216,15 @@ size_t Options::read_named(std::span<const std::string> arguments, size_t i) {
 }
 
 bool Options::parse(std::span<const std::string> arguments) {
-  const auto wants_help = [](const std::string& a) { return a == "--help" || a == "-h"; };
-  const auto end_of_options = std::find(arguments.begin(), arguments.end(), "--");
-  if (std::any_of(arguments.begin(), end_of_options, wants_help)) return false;
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& argument = arguments[i];
+    help_ = argument == "--help" || argument == "-h";
+    version_ = argument == "--version";
+    if (help_ || version_) return false;
+    const Option* option = argument.find('=') == std::string::npos ? named_by(argument) : nullptr;
+    const bool value_follows = option && option->kind_ != Option::Kind::kSwitch && i + 1 < arguments.size();
+    if (value_follows && !named_by(arguments[i + 1])) ++i;
+  }
 
   auto next = options_.begin();  // the positional that the next plain argument is for
   bool only_plain = false;

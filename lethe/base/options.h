@@ -60,6 +60,7 @@ class Option {
   Option& required();
   Option& flag();          // a switch that takes no "on" or "off" from the next argument
   Option& not_resolved();  // has no place in a resolved configuration: --json, --resume
+  Option& only_typed();    // not in a configuration file either: --config, --help
 
  private:
   friend class Options;
@@ -74,7 +75,7 @@ class Option {
   double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
   bool low_open_ = false, high_open_ = false;
   std::vector<std::string> choices_;
-  bool positional_ = false, required_ = false, flag_ = false, resolved_ = true;
+  bool positional_ = false, required_ = false, flag_ = false, resolved_ = true, only_typed_ = false;
   bool set_ = false, effective_ = true;
   std::function<void(const Json&)> assign_;
   std::function<Json()> value_;  // null: unset
@@ -95,8 +96,9 @@ class Options {
   void example(std::string command_line, std::string what);
 
   // Reads the arguments after the command and the TOML file that --config among them names (arguments win). False at
-  // --help or -h: nothing was checked, print help() and be done.
+  // --help, -h or --version where an option may stand: nothing was checked, print help() or the version and be done.
   bool parse(std::span<const std::string> arguments);
+  bool asks_version() const { return version_; }
   bool was_set(std::string_view name) const;  // by an argument or by --config
   // The option does nothing in this run: an error if it was set, else it is left out of what is resolved.
   void no_effect(std::string_view name, std::string_view reason);
@@ -107,19 +109,20 @@ class Options {
   std::string toml() const;   // the resolved configuration: `lethe COMMAND --config` of it repeats the run
   OrderedJson json() const;   // the same as one object
   std::string usage() const;  // "lethe update MODEL FACTS --out DIR [OPTIONS]"
-  const std::string& command() const { return command_; }
 
  private:
   Option& add_option(std::string name, std::string help, Option option);
   const Option* find(std::string_view name) const;  // null: no such option
   Option* find(std::string_view name) { return const_cast<Option*>(std::as_const(*this).find(name)); }
   const Option& at(std::string_view name) const;
+  const Option* named_by(std::string_view argument) const;  // of "--rate" and "--rate=1"; null: it names none
   size_t read_named(std::span<const std::string> arguments, size_t i);
   void read_config(const fs::path& path);
   std::string suggestion(std::string_view name, std::string_view before) const;
 
   std::string command_, summary_, group_ = "Options";
   fs::path config_;
+  bool help_ = false, version_ = false;
   std::list<Option> options_;  // a list: the addresses stay
   std::vector<std::pair<std::string, std::string>> examples_;
 };

@@ -63,14 +63,14 @@ void Options::read_config(const fs::path& path) {
       continue;
     }
     Option* const known = find(name);
-    if (!known || known == &options_.front()) {
+    if (!known || known->only_typed_) {
       fail_usage("{}: no such option{}; `lethe {} --help` lists them all", where, suggestion(name, ""), command_);
     }
     Option& option = *known;
     if (option.set_) continue;  // an argument wins
     Json value = to_json(node, option.kind_);
-    if (value.is_null() && node.is_string() && option.kind_ != Option::Kind::kInteger) {
-      value = option.from_text(node.as_string()->get());  // "on" for a switch, "q_proj,v_proj" for a list
+    if (value.is_null() && node.is_string()) {
+      value = option.from_text(node.as_string()->get());  // "on" for a switch, "2" for a number, "q_proj,v_proj"
     }
     option.set(value, as_written(node), where);
   }

@@ -80,6 +80,26 @@ TEST_CASE("a negative number is a value, and '--' ends the options") {
   CHECK(usage_error({"m", "--rate", "-0.3"}) == "--rate: '-0.3' is not a number of at least 0 and below 10");
 }
 
+TEST_CASE("help and version are asked for where an option may stand, not in a value") {
+  const auto asks = [](const Arguments& arguments) -> std::string {
+    Config config;
+    Options options("update", "forgets, then learns");
+    config.add_to(options);
+    return options.parse(arguments) ? "nothing" : options.asks_version() ? "version" : "help";
+  };
+  CHECK(asks({"--version"}) == "version");
+  CHECK(asks({"m", "--rate", "x", "--version"}) == "version");
+  CHECK(asks({"--no-such", "-h"}) == "help");
+  CHECK(asks({"m", "--shuffle", "-h"}) == "help");
+  CHECK(asks({"m", "--rate=1", "-h"}) == "help");
+  CHECK(asks({"m", "--log", "--help"}) == "help");  // a word that names an option is no value
+  CHECK(asks({"m", "--log", "-h"}) == "nothing");
+  CHECK(asks({"m", "--log=-h"}) == "nothing");
+  CHECK(asks({"m", "--", "--help"}) == "nothing");
+  CHECK(Parsed({"m", "--log", "-h"}).config.log == "-h");
+  CHECK(Parsed({"m", "--log=--version"}).config.log == "--version");
+}
+
 TEST_CASE("switches and flags") {
   CHECK(Parsed({"m", "--shuffle"}).config.shuffle);
   CHECK_FALSE(Parsed({"m", "--shuffle", "off"}).config.shuffle);
@@ -139,6 +159,16 @@ TEST_CASE("a configuration file gives any option, and arguments win") {
   CHECK(p.options.was_set("rate"));
 }
 
+TEST_CASE("a configuration file may write any value as a text") {
+  const TempDir dir;
+  lethe::write_file(dir / "c.toml", "rate = \"0.5\"\nmax-steps = \"2\"\nshuffle = \"off\"\nids = \"3,4\"\n");
+  const Parsed p({"m", "--config", (dir / "c.toml").string()});
+  CHECK(p.config.rate == 0.5);
+  CHECK(p.config.steps == 2);
+  CHECK_FALSE(p.config.shuffle);
+  CHECK(p.config.ids == std::vector<int64_t>{3, 4});
+}
+
 TEST_CASE("a wrong configuration file is an error with file, line and key") {
   const TempDir dir;
   const std::string path = (dir / "c.toml").string();
@@ -156,6 +186,8 @@ TEST_CASE("a wrong configuration file is an error with file, line and key") {
   CHECK(error("[rate]\nx = 1\n").starts_with("1: rate: 'a table' is not a number"));
   CHECK(error("rate = \n").starts_with("1: this is not TOML"));
   CHECK(error("command = \"finetune\"\n").starts_with("1: command is 'finetune'"));
+  CHECK(error("max-steps = \"two\"\n").starts_with("1: max-steps: 'two' is not a whole number"));
+  CHECK(error("help = true\n").starts_with("1: help: no such option"));
   CHECK(error("config = \"other.toml\"\n").starts_with("1: config: no such option"));
 }
 
@@ -183,7 +215,7 @@ TEST_CASE("help shows usage, examples, groups and defaults") {
   for (const char* part :
        {"lethe update MODEL [TEXT] [OPTIONS]", "forgets, then learns", "  lethe update model facts.json", "--rate X",
         "(default 0.3)", "--method f-ft|ft", "--lora-target A,B", "(default q_proj,v_proj)", "--shuffle on|off",
-        "--num-train-epochs N", "--config FILE.toml"}) {
+        "--num-train-epochs N", "--config FILE.toml", "--help  ", "--version  "}) {
     CAPTURE(part);
     CHECK(help.find(part) != std::string::npos);
   }

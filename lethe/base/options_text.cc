@@ -139,7 +139,6 @@ std::string Options::help() const {
       const bool tell = !value.empty() && !(option.kind_ == Option::Kind::kSwitch && value == "off");
       text += help_entry(left, option.help_ + (tell ? fmt::format(" (default {})", value) : ""));
     }
-    if (group == kLastGroup) text += help_entry("--help", "this text");
   }
   return text;
 }
