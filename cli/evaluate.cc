@@ -27,6 +27,7 @@ void evaluate(Arguments arguments) {
   fs::path model, base_model, before, rows;
   facts::FactsFile file;
   std::string template_name = "none";
+  bool overwrite = false;
   Common common;
   Options options("evaluate",
                   "Measures a model on a file of facts, in percent: reliability (the facts' own prompts), generality\n"
@@ -49,10 +50,16 @@ void evaluate(Arguments arguments) {
   options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
       .placeholder("MODEL");
   options.add("rows", rows, "write one JSON line a fact").placeholder("FILE.jsonl");
+  options.add("overwrite", overwrite, "replace a file of --rows that exists").flag();
   if (!common.start(options, arguments)) return;
 
   std::optional<AtomicFile> rows_file;  // opened first: a path that cannot be written is no surprise at the end
-  if (!rows.empty()) rows_file.emplace(rows);
+  if (!rows.empty()) {
+    check_out(rows, OutKind::kFile, overwrite, "", "--rows");
+    rows_file.emplace(rows);
+  } else {
+    options.no_effect("overwrite", "without --rows no file is written");
+  }
   const study::AnyModel any = study::AnyModel::open(model, base_model);
   const text::Template format{text::parse_template(template_name), any.files().config().model_type};
   const std::vector<facts::Fact> facts = facts::read_facts(file);

@@ -57,6 +57,8 @@ void chat(model::Transformer& transformer, const text::Tokenizer& tokenizer, con
     messages.push_back({"assistant", tokenizer.decode(answer[0], true)});
     print("\n");
   }
+  if (terminal) print("\n");
+  if (interrupted()) throw Interrupted("the conversation was interrupted");
 }
 
 }  // namespace
@@ -107,6 +109,7 @@ void generate(Arguments arguments) {
   if (!talk) check(!ids.empty(), "the prompt has no tokens: there is nothing to go on from");
   for (const int32_t id : ids)
     check(id < config.vocab_size, "--prompt-ids: {} is no id of this model, it has {}", id, config.vocab_size);
+  generation.model_name = model.string();
   generation.seed = static_cast<uint64_t>(common.seed);
   if (!ignore_eos) generation.stop_ids = measure::stop_ids(config, tokenizer ? &*tokenizer : nullptr);
 
@@ -116,7 +119,10 @@ void generate(Arguments arguments) {
   model::TokenCallback show;
   if (!common.json) show = [&](size_t, int32_t id) { printer(id); };
   const std::vector<int32_t> generated = model::generate(transformer, {{ids}}, generation, show)[0];
-  if (!common.json) return print("\n");
+  if (!common.json) {
+    printer.finish();
+    return print("\n");
+  }
   print_json({{"prompt_ids", ids}, {"ids", generated}, {"text", tokenizer ? tokenizer->decode(generated, true) : ""}});
 }
 

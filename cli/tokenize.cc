@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "cli/program.h"
+#include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "lethe/study/any_model.h"
 
 namespace lethe::cli {
@@ -22,6 +24,7 @@ void print_tokens(const text::Tokenizer& tokenizer, const std::vector<int32_t>& 
 void print_jsonl(const text::Tokenizer& tokenizer, const fs::path& path, bool add_special_tokens) {
   std::string lines;
   for_each_line(path, [&](int64_t number, std::string_view line) {
+    if (interrupted()) throw Interrupted(fmt::format("interrupted at line {} of {}", number, path.string()));
     if (line.find_first_not_of(" \t") == std::string_view::npos) return;
     const std::string where = fmt::format("{}:{}", path.string(), number);
     const std::string text = json_string(parse_json(line, where), "text", where);

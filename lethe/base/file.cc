@@ -131,12 +131,12 @@ std::string name_of(const fs::path& path) {
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
-void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint) {
+void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint, std::string_view option) {
   if (!fs::exists(out)) return;
   const bool directory = fs::is_directory(out);
-  if (kind == OutKind::kDirectory) check(directory, "--out {} is a file, a directory is expected", out.string());
-  if (kind == OutKind::kFile) check(!directory, "--out {} is a directory, a file is expected", out.string());
-  check(overwrite, "--out {} exists; --overwrite replaces {}{}", out.string(), directory ? "what is in it" : "it",
+  if (kind == OutKind::kDirectory) check(directory, "{} {} is a file, a directory is expected", option, out.string());
+  if (kind == OutKind::kFile) check(!directory, "{} {} is a directory, a file is expected", option, out.string());
+  check(overwrite, "{} {} exists; --overwrite replaces {}{}", option, out.string(), directory ? "what is in it" : "it",
         hint);
 }
 

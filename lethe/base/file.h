@@ -61,8 +61,9 @@ void write_all(int fd, std::string_view bytes, const std::string& name);
 std::string name_of(const fs::path& path);
 
 // The rule of every --out: what exists, an empty directory too, is refused unless `overwrite`; a file never takes the
-// place of a directory, nor the other way round. `hint` ends the message.
+// place of a directory, nor the other way round. `hint` ends the message, `option` begins it.
 enum class OutKind { kFile, kDirectory };
-void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint = "");
+void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint = "",
+               std::string_view option = "--out");
 
 }  // namespace lethe

@@ -47,6 +47,9 @@ TEST_CASE("an --out that exists is refused unless it is to be overwritten, and o
     CHECK_THROWS_WITH_AS(check_out(dir / name, kind, overwrite, "; or not"), doctest::Contains(message), Error);
   };
   refused("empty", OutKind::kDirectory, false, "empty exists; --overwrite replaces what is in it; or not");
+  refused("file", OutKind::kFile, false, "--out /");
+  CHECK_THROWS_WITH_AS(check_out(dir / "file", OutKind::kFile, false, "", "--rows"), doctest::Contains("--rows /"),
+                       Error);
   refused("file", OutKind::kFile, false, "file exists; --overwrite replaces it; or not");
   check_out(dir / "empty", OutKind::kDirectory, true);
   check_out(dir / "file", OutKind::kFile, true);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <numeric>
 
@@ -25,9 +26,13 @@ struct Sequence {
 }  // namespace
 
 int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, Random& random) {
-  if (options.temperature == 0)
-    return static_cast<int32_t>(std::max_element(logits_V.begin(), logits_V.end()) - logits_V.begin());
-  const double best = *std::max_element(logits_V.begin(), logits_V.end());
+  int wrong = 0;  // whether any is NaN or inf; without a branch, several values an instruction
+  for (const float x : logits_V) wrong |= !(x <= std::numeric_limits<float>::max());
+  const auto first = std::max_element(logits_V.begin(), logits_V.end());
+  const double best = *first;
+  check(wrong == 0 && std::isfinite(best), "{}: the model's outputs are not numbers (the logits of a token hold {})",
+        options.model_name, wrong ? "nan or inf" : "-inf only");
+  if (options.temperature == 0) return static_cast<int32_t>(first - logits_V.begin());
   const auto weight = [&](size_t id) { return std::exp((logits_V[id] - best) / options.temperature); };
   const size_t V = logits_V.size();
   if ((options.top_k <= 0 || static_cast<size_t>(options.top_k) >= V) && options.top_p >= 1) {  // nothing is cut off

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "lethe/base/random.h"
@@ -16,7 +17,8 @@ struct GenerateOptions {
   int64_t top_k = 0;       // 0: all
   double top_p = 1;        // the smallest set of tokens whose probability reaches it
   uint64_t seed = 0;
-  std::vector<int32_t> stop_ids;  // generation ends after one of them, which is kept
+  std::vector<int32_t> stop_ids = {};    // generation ends after one of them, which is kept
+  std::string model_name = "the model";  // begins the message where the outputs are no numbers
 };
 
 // Called with (sequence, id) as each token is found.
@@ -26,7 +28,7 @@ using TokenCallback = std::function<void(size_t, int32_t)>;
 std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const std::vector<int32_t>> prompts,
                                            const GenerateOptions& options, const TokenCallback& on_token = {});
 
-// One id drawn from the logits of V tokens, as the options say.
+// One id drawn from the logits of V tokens, as the options say. Error: a logit is NaN or inf, or all are -inf.
 int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, Random& random);
 
 }  // namespace lethe::model

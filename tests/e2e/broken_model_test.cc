@@ -19,6 +19,8 @@ TEST_CASE("weights that are no numbers: measuring says so and names the model") 
   check_fails(1, {"evaluate", good.string(), facts.string(), "--before", broken.string()}, parts);
   check_fails(1, {"perplexity", broken.string(), text}, parts);
   check_fails(1, {"perplexity", broken.string(), text, "--json", "--per-token"}, parts);
+  check_fails(1, {"generate", broken.string(), "--prompt", "the dog"}, parts);
+  check_fails(1, {"generate", broken.string(), "--prompt", "the dog", "--temperature", "1", "--json"}, parts);
   check_fails(1, {"update", broken.string(), facts.string(), "--out", out.string()}, parts);
   CHECK_FALSE(holds_model(out));
 }
