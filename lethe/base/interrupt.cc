@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 
 namespace lethe {
 namespace {
@@ -17,8 +19,12 @@ void handle(int) {
 }  // namespace
 
 void catch_interrupts() {
+  alignas(64) static std::array<std::byte, 128 << 10> stack;  // AMX's registers alone take 11 KB of a frame
+  const stack_t own = {stack.data(), 0, stack.size()};
+  sigaltstack(&own, nullptr);
   struct sigaction action = {};
   action.sa_handler = handle;
+  action.sa_flags = SA_ONSTACK;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }

@@ -1,4 +1,6 @@
 // Ctrl-C (SIGINT) and SIGTERM as a flag that long work looks at between steps; a second one ends the program at once.
+// The handler has a stack of its own: kernels of oneDNN use the stack pointer for other memory, which a signal's frame
+// would overwrite. A program that embeds the library and handles signals in the thread that computes needs the same.
 #pragma once
 
 namespace lethe {

@@ -14,7 +14,13 @@ TEST_CASE("the first signal raises the flag, which stays until it is cleared") {
   sigaction(SIGINT, nullptr, &on_int);
   sigaction(SIGTERM, nullptr, &on_term);
   catch_interrupts();
+  stack_t stack;
+  CHECK(sigaltstack(nullptr, &stack) == 0);
+  CHECK(stack.ss_size >= 64 << 10);  // where a frame with AMX's registers has room
   for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction action;
+    sigaction(signal, nullptr, &action);
+    CHECK((action.sa_flags & SA_ONSTACK) != 0);
     CHECK_FALSE(interrupted());
     std::raise(signal);
     CHECK(interrupted());

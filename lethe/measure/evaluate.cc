@@ -56,9 +56,10 @@ struct Mean {
     fact.exact_match += accuracy == 1;
     ++fact.count;
   }
-  void compare(double probability, double other) {
-    fact.success += probability > other;
-    fact.magnitude += probability - other;
+  // Of the logarithms: both probabilities of two long answers are 0 in any type.
+  void compare(double log_probability, double other) {
+    fact.success += log_probability > other;
+    fact.magnitude += std::exp(log_probability) - std::exp(other);
     ++fact.compared;
   }
   OrderedJson end_fact() {
@@ -125,6 +126,8 @@ text::Example encode_question(const text::Tokenizer& tokenizer, const text::Temp
     check(example.size() <= positions, "\"{}\" and its answer take {} tokens, the model has {} positions",
           prompt.size() > 60 ? prompt.substr(0, 57) + "..." : prompt, example.size(), positions);
     return example;
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error& error) {
     fail("{}: {}", where, error.what());
   }
@@ -148,10 +151,9 @@ EvaluationDetail evaluate(const NamedModel& model, const text::Tokenizer& tokeni
     fresh.add(own(pair.fresh));
     if (pair.old == kNone) return;
     old.add(own(pair.old));
-    const double p_new = std::exp(scores[pair.fresh].log_probability()),
-                 p_old = std::exp(scores[pair.old].log_probability());
-    fresh.compare(p_new, p_old);
-    old.compare(p_old, p_new);
+    const double log_new = scores[pair.fresh].log_probability(), log_old = scores[pair.old].log_probability();
+    fresh.compare(log_new, log_old);
+    old.compare(log_old, log_new);
   };
   for (size_t f = 0; f < facts.size(); ++f) {
     const FactQuestions& q = questions.asked[f];

@@ -1,5 +1,5 @@
 // Reliability, generality, locality, portability: the measures of F-Learning (teacher forcing, token level) beside
-// exact match and ROME's success and magnitude. Definitions: docs of `lethe evaluate`, and the comments at each field.
+// exact match and ROME's success and magnitude.
 #pragma once
 #include <optional>
 #include <string>

@@ -115,3 +115,26 @@ TEST_CASE("questions that cannot be asked begin with the place of their fact") {
   CHECK_THROWS_WITH_AS(check_questions(tiny.tokenizer, kPlain, 3, {fact("The cat is", "", "big")}),
                        doctest::Contains("the model has 3 positions"), Error);
 }
+
+TEST_CASE("success compares answers whose probabilities are 0 in any type") {
+  const Tiny tiny;
+  model::Transformer model = model::Transformer::load(tiny.files, tensor::DType::kF32, false,
+                                                      [&](const model::StoredTensor& tensor, float* out) {
+                                                        if (tensor.name != "model.norm.weight") return false;
+                                                        std::fill_n(out, tensor.size(), 3e4f);
+                                                        return true;
+                                                      });
+  const std::vector<facts::Fact> facts = {fact("The cat is", "red", "big"), fact("The sun", "is up", "was hot")};
+  const EvaluationDetail detail = evaluate({model, "tiny"}, tiny.tokenizer, kPlain, facts);
+  double p = 1;
+  for (const facts::Fact& f : facts)
+    for (const std::string& answer : {f.old_answer, f.new_answer})
+      p = std::max(std::exp(score_answers({model, "tiny"},
+                                          {text::encode_pair(tiny.tokenizer, kPlain, f.prompt, answer)}, "score")[0]
+                                .log_probability()),
+                   p == 1 ? 0 : p);
+  CHECK(p == 0);
+  const Evaluation& e = detail.summary;
+  CHECK(e.reliability.success + e.old_reliability.success == 100);
+  CHECK(e.reliability.magnitude == 0);
+}

@@ -4,7 +4,6 @@
 #include "lethe/model/families.h"
 
 namespace lethe::model {
-namespace {
 
 std::vector<int64_t> token_ids(const Json& config, const char* key, const std::string& where) {
   const auto it = config.find(key);
@@ -17,8 +16,6 @@ std::vector<int64_t> token_ids(const Json& config, const char* key, const std::s
   return ids;
 }
 
-}  // namespace
-
 ModelConfig read_config(const Json& config, const std::string& where) {
   ModelConfig out;
   out.model_type = json_string(config, "model_type", where);
@@ -30,7 +27,6 @@ ModelConfig read_config(const Json& config, const std::string& where) {
   out.vocab_size = json_int(config, "vocab_size", where);
   family.read(config, where, out);
   out.eos_ids = token_ids(config, "eos_token_id", where);
-  if (const auto bos = token_ids(config, "bos_token_id", where); !bos.empty()) out.bos_id = bos[0];
 
   // Bounds far above any model keep every product of two extents inside int64_t.
   const auto in_range = [&](const char* what, int64_t value, int64_t most) {

@@ -33,12 +33,14 @@ struct ModelConfig {
   FeedForwardKind feed_forward = FeedForwardKind::kSwiGlu;
   bool attention_bias = false, attention_out_bias = false, mlp_bias = false;
   bool tied_embeddings = false;
-  std::vector<int64_t> eos_ids;  // config.json's eos_token_id (one or several)
-  int64_t bos_id = -1;
+  std::vector<int64_t> eos_ids;  // eos_token_id of generation_config.json, else of config.json: one or several
 
   int64_t q_size() const { return heads * head_dim; }
   int64_t kv_size() const { return kv_heads * head_dim; }
 };
+
+// The ids of a field that holds one, a list, null, or is not there.
+std::vector<int64_t> token_ids(const Json& config, const char* key, const std::string& where);
 
 // `where` names the file in errors. Unknown model_type: the message lists the known ones.
 ModelConfig read_config(const Json& config, const std::string& where);

@@ -37,7 +37,6 @@ TEST_CASE("Llama: fields, defaults and rotary settings of transformers 4 and 5")
   CHECK(c.head_dim == 4);
   CHECK(c.kv_size() == 8);
   CHECK(c.eos_ids == std::vector<int64_t>{2, 5});
-  CHECK(c.bos_id == 1);
   CHECK_FALSE(c.tied_embeddings);
   CHECK_FALSE(c.attention_bias);
   CHECK(c.rope.theta == 10000);
@@ -65,7 +64,6 @@ TEST_CASE("GPT-2: fields and defaults") {
   CHECK(c.tied_embeddings);
   CHECK(c.mlp_bias);
   CHECK(c.attention_out_bias);
-  CHECK(c.bos_id == -1);
   CHECK(c.feed_forward == FeedForwardKind::kGeluTanh);
   CHECK(with(gpt2(), R"({"n_inner":40,"activation_function":"gelu"})").intermediate_size == 40);
   CHECK(with(gpt2(), R"({"activation_function":"gelu"})").feed_forward == FeedForwardKind::kGeluErf);

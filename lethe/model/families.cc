@@ -96,7 +96,6 @@ void read_gpt2(const Json& config, const std::string& where, ModelConfig& out) {
 const std::vector<Family>& families() {
   static const std::vector<Family> table = {
       {.model_type = "gpt2",
-       .architecture = "GPT2LMHeadModel",
        .base_prefix = "transformer.",
        .embedding = "transformer.wte",
        .position_embedding = "transformer.wpe",
@@ -112,7 +111,6 @@ const std::vector<Family>& families() {
        .in_out = true,
        .read = read_gpt2},
       {.model_type = "llama",
-       .architecture = "LlamaForCausalLM",
        .base_prefix = "model.",
        .embedding = "model.embed_tokens",
        .position_embedding = "",

@@ -10,8 +10,7 @@ namespace lethe::model {
 
 struct Family {
   const char* model_type;
-  const char* architecture;  // config.json's "architectures"
-  const char* base_prefix;   // "model." or "transformer.": files saved from the bare model lack it
+  const char* base_prefix;  // "model." or "transformer.": files saved from the bare model lack it
   const char* embedding;
   const char* position_embedding;
   const char* final_norm;

@@ -1,5 +1,5 @@
 // A GGUF file seen as a Hugging Face model: its config.json, and its tensors under their Hugging Face names.
-// Architectures are those of the table of families with a GGUF name: llama and gpt2.
+// Architectures: llama and gpt2.
 #pragma once
 #include <string>
 #include <vector>

@@ -262,8 +262,13 @@ void fill_sentencepiece(const Json& m, const Vocabulary& v, const std::string& w
 
 }  // namespace
 
+bool gguf_has_tokenizer(const Json& metadata) {
+  const auto model = metadata.find("tokenizer.ggml.model");
+  return model != metadata.end() && *model != "none" && *model != "no_vocab";  // llama.cpp's words for none
+}
+
 Json gguf_tokenizer_json(const Json& metadata, const std::string& where) {
-  if (!metadata.contains("tokenizer.ggml.model")) return nullptr;
+  if (!gguf_has_tokenizer(metadata)) return nullptr;
   const std::string model = json_string(metadata, "tokenizer.ggml.model", where);
   check(model == "gpt2" || model == "llama", "{}: \"tokenizer.ggml.model\" is \"{}\", known are gpt2, llama", where,
         model);
@@ -274,7 +279,7 @@ Json gguf_tokenizer_json(const Json& metadata, const std::string& where) {
 }
 
 Json gguf_tokenizer_config(const Json& metadata, const std::string& where) {
-  if (!metadata.contains("tokenizer.ggml.model")) return nullptr;
+  if (!gguf_has_tokenizer(metadata)) return nullptr;
   const Vocabulary v = vocabulary(metadata, where);
   Json out = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
   for (const auto& [field, name] : {std::pair("bos_token", "bos"), std::pair("eos_token", "eos"),

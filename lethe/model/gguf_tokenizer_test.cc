@@ -91,6 +91,8 @@ TEST_CASE("tokenizer_config.json names the special tokens and keeps the chat's t
   CHECK(c["model_max_length"] == 64);
   CHECK(gguf_tokenizer_json(Json::object(), "").is_null());
   CHECK(gguf_tokenizer_config(Json::object(), "").is_null());
+  for (const char* none : {"none", "no_vocab"}) CHECK_FALSE(gguf_has_tokenizer({{"tokenizer.ggml.model", none}}));
+  CHECK(gguf_has_tokenizer(m));
 }
 
 TEST_CASE("damaged vocabularies are refused") {

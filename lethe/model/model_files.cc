@@ -123,6 +123,8 @@ void ModelFiles::Impl::open_directory() {
         fs::exists(path / "adapter_config.json") ? " (this is a PEFT adapter: its base model is needed)" : "");
   config_json = read_json(config_file);
   config = read_config(config_json, config_file.string());
+  if (const fs::path file = path / "generation_config.json"; fs::exists(file))  // it is the one that generation goes by
+    if (const auto ids = token_ids(read_json(file), "eos_token_id", file.string()); !ids.empty()) config.eos_ids = ids;
   const fs::path single = path / "model.safetensors", index_file = path / "model.safetensors.index.json";
   if (fs::exists(single)) {
     add_safetensors(single);
@@ -289,17 +291,13 @@ void ModelFiles::read_bf16(const StoredTensor& tensor, uint16_t* out) const {
 }
 
 bool ModelFiles::has_tokenizer() const {
-  return is_gguf() ? !tokenizer_json().is_null() : fs::exists(path() / "tokenizer.json");
+  return is_gguf() ? gguf_has_tokenizer(*impl_->gguf_metadata) : fs::exists(path() / "tokenizer.json");
 }
 Json ModelFiles::tokenizer_json() const {
-  if (is_gguf()) return gguf_tokenizer_json(*impl_->gguf_metadata, path().string());
-  const fs::path file = path() / "tokenizer.json";
-  return fs::exists(file) ? read_json(file) : Json();
+  return is_gguf() ? gguf_tokenizer_json(*impl_->gguf_metadata, path().string()) : Json();
 }
 Json ModelFiles::tokenizer_config() const {
-  if (is_gguf()) return gguf_tokenizer_config(*impl_->gguf_metadata, path().string());
-  const fs::path file = path() / "tokenizer_config.json";
-  return fs::exists(file) ? read_json(file) : Json();
+  return is_gguf() ? gguf_tokenizer_config(*impl_->gguf_metadata, path().string()) : Json();
 }
 
 }  // namespace lethe::model

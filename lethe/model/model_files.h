@@ -60,8 +60,8 @@ class ModelFiles {
   // The bytes as stored, mapped.
   std::span<const std::byte> bytes(const StoredTensor& tensor) const;
 
-  // tokenizer.json, tokenizer_config.json (null when there is none); GGUF: made from its metadata.
   bool has_tokenizer() const;
+  // Of a GGUF file, what a directory would hold as tokenizer.json and tokenizer_config.json; null where it has none.
   Json tokenizer_json() const;
   Json tokenizer_config() const;
 

@@ -199,3 +199,16 @@ TEST_CASE("a file cut anywhere is refused") {
     CHECK_THROWS_AS(ModelFiles::open(copy.dir.path()), Error);
   }
 }
+
+TEST_CASE("generation stops at what generation_config.json says, where it says so") {
+  TempDir dir;
+  fs::copy(kModels / "llama", dir / "m");
+  CHECK(ModelFiles::open(dir / "m").config().eos_ids == std::vector<int64_t>{2});
+  write_file(dir / "m" / "generation_config.json", R"({"eos_token_id": [5, 7]})");
+  CHECK(ModelFiles::open(dir / "m").config().eos_ids == std::vector<int64_t>{5, 7});
+  write_file(dir / "m" / "generation_config.json", R"({"temperature": 0.6})");
+  CHECK(ModelFiles::open(dir / "m").config().eos_ids == std::vector<int64_t>{2});
+  write_file(dir / "m" / "generation_config.json", R"({"eos_token_id": "</s>"})");
+  CHECK_THROWS_WITH_AS(ModelFiles::open(dir / "m"), doctest::Contains("generation_config.json: \"eos_token_id\" holds"),
+                       Error);
+}

@@ -10,9 +10,11 @@
 
 namespace lethe::model {
 
-StagedDirectory::StagedDirectory(fs::path directory) : directory_(std::move(directory)) {
+StagedDirectory::StagedDirectory(fs::path directory) : directory_(fs::absolute(directory / "").parent_path()) {
   std::error_code error;
-  made_ = fs::create_directories(directory_, error);
+  for (fs::path path = directory_; !fs::exists(path, error) && path.has_relative_path(); path = path.parent_path())
+    made_ = path;
+  fs::create_directories(directory_, error);
   check(fs::is_directory(directory_), "cannot make the directory {}: {}", directory_.string(),
         error ? error.message() : "a file is in its place");
 }
@@ -22,7 +24,9 @@ StagedDirectory::~StagedDirectory() {
     if (file.fd >= 0) ::close(file.fd);
     ::unlink(part_of(file).c_str());
   }
-  if (made_) ::rmdir(directory_.c_str());  // only where nothing else is in it
+  if (made_.empty()) return;
+  for (fs::path path = directory_; ::rmdir(path.c_str()) == 0 && path != made_; path = path.parent_path()) {
+  }  // only where nothing else is in it
 }
 
 fs::path StagedDirectory::part_of(const File& file) const { return file.path.string() + ".part"; }
@@ -66,7 +70,7 @@ void StagedDirectory::commit(const std::vector<fs::path>& stale) {
     check(renamed, "cannot write {}: {}", file.path.string(), std::strerror(errno));
   }
   files_.clear();
-  made_ = false;
+  made_.clear();
 }
 
 }  // namespace lethe::model

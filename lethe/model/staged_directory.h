@@ -1,5 +1,5 @@
 // Files that appear in a directory all together: written as NAME.part, renamed by commit(). Without commit() (an error,
-// a full disk) the parts are removed, and the directory too where it was made for them.
+// a full disk) the parts are removed, and so are the directories that were made for them.
 #pragma once
 #include <span>
 #include <string>
@@ -35,7 +35,7 @@ class StagedDirectory {
   fs::path part_of(const File& file) const;
 
   fs::path directory_;
-  bool made_ = false;
+  fs::path made_;  // the topmost directory that was not there before; empty: all were
   std::vector<File> files_;
 };
 

@@ -22,7 +22,6 @@ class KeyValueCache {
  public:
   KeyValueCache(const ModelConfig& config, DType precision, int64_t capacity);
   int64_t length() const { return length_; }
-  int64_t capacity() const { return capacity_; }
   Tensor keys(int64_t layer, int64_t rows) const { return half(2 * layer, rows); }
   Tensor values(int64_t layer, int64_t rows) const { return half(2 * layer + 1, rows); }
   void grow(int64_t rows) { length_ += rows; }

@@ -1,12 +1,15 @@
 #include "lethe/model/write_model.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <deque>
 #include <memory>
 #include <set>
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
+#include "lethe/base/utf8.h"
 #include "lethe/model/families.h"
 #include "lethe/model/pages.h"
 #include "lethe/model/safetensors.h"
@@ -102,6 +105,13 @@ Plan plan_files(const ModelFiles& source, const WriteModelOptions& options) {
   return plan;
 }
 
+// What F16 cannot hold would become infinite.
+void check_f16(std::span<const float> values, const std::string& tensor) {
+  for (const float value : values)
+    check(!(std::abs(value) >= 65520.0f) || std::isinf(value),
+          "the tensor \"{}\" has the value {:g}, F16 ends at 65504; BF16 and F32 hold it", tensor, value);
+}
+
 // The file is written in blocks, each by whichever thread is free: while one computes the other writes.
 void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_rows, StagedDirectory& staged,
                   int file) {
@@ -131,6 +141,7 @@ void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_r
       new_rows(first, count, values.get());
     else
       source.read_rows(*job.source, first, count, values.get());
+    if (dtype == DType::kF16) check_f16({values.get(), static_cast<size_t>(size)}, job.asked->name);
     tensor::convert(Tensor(values.get(), 1, size), Tensor(stored.get(), dtype, 1, size));
     staged.write(file, target.begin + static_cast<uint64_t>(first * cols * width),
                  {stored.get(), static_cast<size_t>(size * width)});
@@ -151,9 +162,12 @@ std::string config_text(const ModelFiles& source, const WriteModelOptions& optio
 }
 
 std::string index_text(const ModelFiles& source, const Plan& plan) {
-  const std::string text = read_file(source.path() / kIndexName);
+  const fs::path file = source.path() / kIndexName;
+  const std::string text = read_file(file);
   if (plan.same_layout) return text;
   OrderedJson index = OrderedJson::parse(text);
+  check(index["metadata"].is_null() || index["metadata"].is_object(), "{}: \"metadata\" is {}, expected an object",
+        file.string(), shortened(index["metadata"].dump()));
   uint64_t total = 0;
   for (const OutFile& file : plan.files) {
     for (const Job& job : file.jobs) {
@@ -181,6 +195,14 @@ bool is_carried(const fs::path& path) {
          fs::file_size(path) <= (64 << 20);
 }
 
+// model.safetensors, or one of its shards.
+bool is_weights(const std::string& name) {
+  constexpr std::string_view pattern = "model-00000-of-00000.safetensors";
+  return name == "model.safetensors" || std::ranges::equal(name, pattern, [](unsigned char c, char p) {
+           return p == '0' ? std::isdigit(c) != 0 : c == p;
+         });
+}
+
 // The files of a model or an adapter that an earlier run left in `out`, by their names; never anything else.
 std::vector<fs::path> model_files_in(const fs::path& out) {
   static const std::set<std::string> names = {"config.json", "adapter_config.json", "adapter_model.safetensors",
@@ -189,8 +211,7 @@ std::vector<fs::path> model_files_in(const fs::path& out) {
   if (!fs::is_directory(out)) return found;
   for (const auto& entry : fs::directory_iterator(out)) {
     const std::string name = entry.path().filename().string();
-    const bool shard = name.starts_with("model") && name.ends_with(".safetensors");
-    if (entry.is_regular_file() && (shard || names.count(name) || is_tokenizer_file(name)))
+    if (entry.is_regular_file() && (is_weights(name) || names.count(name) || is_tokenizer_file(name)))
       found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
@@ -250,6 +271,7 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
   for (const OutFile& file : plan.files)
     for (const Job& job : file.jobs) total += static_cast<int64_t>(job.target.bytes);
   StagedDirectory staged(out);
+  add_small_files(source, plan, options, staged);  // first: what is wrong with them shows at once
   for (const OutFile& file : plan.files) {
     const int number = staged.create(file.name);
     staged.write(number, 0, std::as_bytes(std::span(file.header)));
@@ -261,7 +283,6 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
       if (options.progress) options.progress(written, total);
     }
   }
-  add_small_files(source, plan, options, staged);
   staged.add("config.json", config_text(source, options));
   staged.commit(stale);
 }

@@ -233,3 +233,45 @@ TEST_CASE("rows are asked for in blocks that cover each tensor once") {
     CHECK(values(written, tensor.name) == twice);
   }
 }
+
+TEST_CASE("only a model's files are removed, by their whole names") {
+  TempDir dir;
+  const ModelFiles source = ModelFiles::open(kModels / "llama");
+  write_model(ModelFiles::open(kModels / "llama-sharded"), dir / "out", nullptr);
+  for (const char* name : {"model_backup.safetensors", "modelcard.safetensors", "model-1-of-2.safetensors"})
+    write_file(dir / "out" / name, "mine");
+  write_model(source, dir / "out", nullptr, kOverwrite);
+  CHECK(names_in(dir / "out") == std::vector<std::string>{"config.json", "golden.json", "model-1-of-2.safetensors",
+                                                          "model.safetensors", "model_backup.safetensors",
+                                                          "modelcard.safetensors"});
+}
+
+TEST_CASE("a value that F16 cannot hold is an error that names it, and no directory is left") {
+  TempDir dir;
+  const ModelFiles source = ModelFiles::open(kModels / "llama");
+  const NewValues large = [](const StoredTensor& tensor, float* out) {
+    std::fill_n(out, tensor.size(), tensor.name == "model.norm.weight" ? 1e6f : 65504.0f);
+    return true;
+  };
+  CHECK_THROWS_WITH_AS(write_model(source, dir / "p" / "q" / "out", large, {.dtype = "F16"}),
+                       doctest::Contains("the tensor \"model.norm.weight\" has the value 1e+06, F16 ends at 65504"),
+                       Error);
+  CHECK_FALSE(fs::exists(dir / "p"));
+  write_model(source, dir / "p" / "out/", large, {.dtype = "BF16"});
+  CHECK(fs::exists(dir / "p" / "out" / "config.json"));
+}
+
+TEST_CASE("an index file with damaged metadata is refused before any weight is written") {
+  TempDir dir;
+  copy_model("llama-sharded", dir / "model");
+  const fs::path file = dir / "model" / "model.safetensors.index.json";
+  OrderedJson index = OrderedJson::parse(read_file(file));
+  index["metadata"] = "x";
+  write_file(file, index.dump());
+  int64_t written = 0;
+  CHECK_THROWS_WITH_AS(write_model(ModelFiles::open(dir / "model"), dir / "out", nullptr,
+                                   {.dtype = "BF16", .progress = [&](int64_t bytes, int64_t) { written = bytes; }}),
+                       doctest::Contains("index.json: \"metadata\" is \"x\", expected an object"), Error);
+  CHECK(written == 0);
+  CHECK_FALSE(fs::exists(dir / "out"));
+}

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -14,6 +15,8 @@
 
 namespace lethe::run {
 namespace {
+
+constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile, kResultsFile, kReportFile};
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -57,15 +60,17 @@ OrderedJson read_ordered_json(const fs::path& path) {
   return OrderedJson::parse(text);
 }
 
+bool holds_record(const fs::path& folder) {
+  return std::ranges::any_of(kRecord, [&](const char* name) { return fs::exists(folder / name); });
+}
+
 RunFolder::RunFolder(fs::path path, bool resume) : path_(std::move(path)) {
   std::error_code error;
   fs::create_directories(path_, error);
   check(!error, "cannot create the run folder {}: {}", path_.string(), error.message());
   lock_folder(path_, lock_);
-  if (!resume) {
-    for (const char* name : {kConfigFile, kMetricsFile, kEventsFile, kResultsFile, kReportFile})
-      fs::remove(file(name), error);
-  }
+  if (!resume)
+    for (const char* name : kRecord) fs::remove(file(name), error);
   open_append(file(kMetricsFile), metrics_);
   open_append(file(kEventsFile), events_);
   truncate_metrics(INT64_MAX);

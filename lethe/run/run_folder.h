@@ -23,6 +23,8 @@ inline constexpr const char* kEventsFile = "events.out.tfevents.0.lethe";
 inline constexpr const char* kResultsFile = "results.json";
 inline constexpr const char* kReportFile = "report.html";
 
+bool holds_record(const fs::path& folder);  // any of these files
+
 // Fields in the file's order; errors name the file and the place.
 OrderedJson read_ordered_json(const fs::path& path);
 

@@ -20,7 +20,7 @@ fs::path find_base(const fs::path& adapter) {
   const fs::path named = json_string(read_json(where), "base_model_name_or_path", where, "");
   if (!named.empty()) {
     const fs::path folder = fs::absolute(adapter / "").lexically_normal().parent_path().parent_path();
-    for (const fs::path& path : {named, adapter / named, folder / named.filename()}) {
+    for (const fs::path& path : {named, adapter / named, folder / name_of(named)}) {
       if (is_model(path)) return path;
     }
   }
@@ -63,8 +63,7 @@ bool AnyModel::has_tokenizer() const { return fs::exists(path_ / "tokenizer.json
 
 text::Tokenizer open_tokenizer(const fs::path& model) {
   if (model.extension() != ".gguf") return text::Tokenizer::load(model);
-  const model::ModelFiles files = model::ModelFiles::open(model);
-  return text::Tokenizer::from_json(files.tokenizer_json(), model.string(), files.tokenizer_config());
+  return tokenizer_of(model::ModelFiles::open(model));
 }
 
 }  // namespace lethe::study

@@ -55,7 +55,8 @@ std::string fingerprint(const model::ModelFiles& files) {
   Fingerprint fingerprint;
   fingerprint.add(files.config_json().dump(-1, ' ', false, Json::error_handler_t::replace));
   if (!files.is_gguf()) {
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json"})
+    for (const char* name :
+         {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"})
       if (const fs::path file = files.path() / name; fs::exists(file)) fingerprint.add(read_file(file));
   }
   for (const model::StoredTensor& tensor : files.tensors()) {

@@ -14,13 +14,14 @@ model::ModelFiles open_whole_model(const fs::path& model) {
 }
 
 text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
-  const Json json = files.tokenizer_json();
-  check(!json.is_null(), "{} has no tokenizer.json", files.path().string());
-  text::Tokenizer tokenizer =
-      text::Tokenizer::from_json(json, files.path().string() + ": tokenizer.json", files.tokenizer_config());
+  const std::string where = files.path().string();
+  check(files.has_tokenizer(), "{} has no tokenizer{}", where, files.is_gguf() ? "" : ".json");
+  text::Tokenizer tokenizer = files.is_gguf()
+                                  ? text::Tokenizer::from_json(files.tokenizer_json(), where, files.tokenizer_config())
+                                  : text::Tokenizer::load(files.path());
   check(tokenizer.size() <= files.config().vocab_size,
-        "{}: the tokenizer knows ids up to {}, the model only up to {} (vocab_size - 1)", files.path().string(),
-        tokenizer.size() - 1, files.config().vocab_size - 1);
+        "{}: the tokenizer knows ids up to {}, the model only up to {} (vocab_size - 1)", where, tokenizer.size() - 1,
+        files.config().vocab_size - 1);
   return tokenizer;
 }
 
@@ -37,8 +38,9 @@ run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::pa
   check_out(out, OutKind::kDirectory, overwrite || resume,
             is_written(out) || !fs::exists(run_dir) ? "" : ", --resume goes on with an interrupted run");
   if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
-  check(overwrite || resume || !fs::exists(run_dir / run::kConfigFile),
-        "--run-dir {} holds a run; --overwrite replaces it, --resume goes on with it", run_dir.string());
+  check(overwrite || resume || !run::holds_record(run_dir),
+        "--run-dir {} holds a run or files of its names; --overwrite replaces them, --resume goes on with a run",
+        run_dir.string());
   std::error_code error;
   const bool made = fs::create_directories(out, error);  // before the run folder's old record goes
   check(!error, "cannot make the directory {}: {}", out.string(), error.message());

@@ -123,6 +123,7 @@ const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {
 void Bpe::encode(std::string_view word, bool raw_bytes, Scratch& scratch, std::vector<int32_t>& ids) const {
   if (!cut_at_metaspace_ || raw_bytes) return encode_part(word, raw_bytes, scratch, ids);
   for (size_t at = 0; at < word.size();) {
+    stop_if_interrupted();
     const size_t end = next_cut(word, at);
     encode_part(word.substr(at, end - at), raw_bytes, scratch, ids);
     at = end;

@@ -1,10 +1,16 @@
 #include "lethe/text/model.h"
 
+#include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "lethe/text/bpe.h"
 #include "lethe/text/component.h"
 #include "lethe/text/word_level.h"
 
 namespace lethe::text {
+
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted("interrupted while tokenising");
+}
 
 std::unique_ptr<Model> make_model(const Json& model, const std::string& where) {
   static constexpr std::string_view kKnown[] = {"BPE", "WordLevel"};

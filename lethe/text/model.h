@@ -43,6 +43,9 @@ class Model {
   const Vocabulary vocabulary_;
 };
 
+// Throws Interrupted after Ctrl-C; called for each word, and where a whole text is one word, for its parts.
+void stop_if_interrupted();
+
 // BPE or WordLevel; `where` begins every error message.
 std::unique_ptr<Model> make_model(const Json& model, const std::string& where);
 

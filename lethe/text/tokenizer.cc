@@ -4,7 +4,6 @@
 #include <mutex>
 
 #include "lethe/base/error.h"
-#include "lethe/base/interrupt.h"
 #include "lethe/text/added_tokens.h"
 #include "lethe/text/decoder.h"
 #include "lethe/text/model.h"
@@ -98,7 +97,7 @@ void Tokenizer::Parts::encode_normalized(Piece piece, Scratch& scratch, std::vec
   added_tokens.split(piece.text, true, [&](const AddedToken* token, size_t begin, size_t end) {
     if (token) return ids.push_back(token->id);
     pre_tokenizers.split({piece.text.substr(begin, end - begin), piece.first && begin == 0}, [&](Piece word) {
-      if (interrupted()) throw Interrupted("interrupted while tokenising");
+      stop_if_interrupted();
       model->encode(word.text, raw_bytes, scratch, ids);
     });
   });

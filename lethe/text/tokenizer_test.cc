@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
@@ -215,6 +216,15 @@ TEST_CASE("any value at any place of a file's settings is an error or a tokenize
   }
   CHECK(errors > 500);
   CHECK(tokenizers > 100);
+}
+
+TEST_CASE("Ctrl-C ends the encoding of a text") {
+  const Tokenizer t = read(small());
+  raise_interrupt();
+  CHECK_THROWS_AS(t.encode("abc", false), Interrupted);
+  CHECK(t.encode("", false).empty());
+  clear_interrupt();
+  CHECK(t.encode("abc", false) == Ids{5});
 }
 
 TEST_CASE("components nested without end are an error") {

@@ -24,7 +24,9 @@ TEST_CASE("SmolLM2-135M-Instruct: losses and greedy ids equal those of transform
     return;
   }
   const auto files = model::ModelFiles::open(weights);
-  const auto tokenizer = text::Tokenizer::from_json(files.tokenizer_json(), weights, files.tokenizer_config());
+  const auto tokenizer = files.is_gguf()
+                             ? text::Tokenizer::from_json(files.tokenizer_json(), weights, files.tokenizer_config())
+                             : text::Tokenizer::load(files.path());
   Transformer exact = Transformer::load(files, DType::kF32, false),
               rounded = Transformer::load(files, DType::kBF16, false);
   const Json json = read_json(reference);

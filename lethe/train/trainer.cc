@@ -143,7 +143,9 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
     const uint64_t dropout_key = Random(session.seed, "dropout/" + stage.name, static_cast<uint64_t>(step)).next();
     const StepOutcome outcome = accumulate_gradients(model, chosen, config.per_device_train_batch_size, dropout_key);
     const double rate = scheduled_learning_rate(config, stage.learning_rate, step, total);
-    const bool logs = session.folder && (step % config.logging_steps == 0 || step == total);
+    const int64_t wrong = (in_epoch == 0 ? 0 : state.wrong_targets) + outcome.wrong;
+    const bool last = step == total || (until_learned && step % steps_per_epoch == 0 && wrong == 0);
+    const bool logs = session.folder && (step % config.logging_steps == 0 || last);
     const double norm = config.max_grad_norm > 0 || logs ? optimizer.gradient_norm() : 0;
     if (!std::isfinite(outcome.loss) || !std::isfinite(norm))
       fail_diverged(fmt::format("{}: the loss is {} and the gradient's norm {} at step {} of {}", stage.name,
@@ -154,9 +156,8 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
       save();
     }
     optimizer.step(step, rate, norm);
-    if (in_epoch == 0) state.wrong_targets = 0;
     state.step = step;
-    state.wrong_targets += outcome.wrong;
+    state.wrong_targets = wrong;
     state.loss = outcome.loss;
     state.tokens += outcome.tokens;
     if (logs)
@@ -167,6 +168,7 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
     due = session.folder && (config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds);
     if (interrupted()) {
       if (!session.folder) throw Interrupted(fmt::format("interrupted after step {} of {}", step, stage.name));
+      check_weights();
       save();
       throw Interrupted(fmt::format("interrupted after step {} of {}, the state is saved", step, stage.name));
     }

@@ -176,6 +176,22 @@ TEST_CASE("--run-dir: another run's record is not lost") {
   CHECK(holds_model(dir / "second"));
 }
 
+TEST_CASE("--run-dir: files of a run's names are not replaced without --overwrite") {
+  const TempDir dir;
+  fs::create_directory(dir / "mine");
+  const auto update = with({"update", copy_model(dir).string(), write_facts(dir).string(), "--out",
+                            (dir / "out").string(), "--run-dir", (dir / "mine").string(), "--no-eval"},
+                           kSteps);
+  for (const char* name : {"results.json", "metrics.jsonl", "report.html", "config.toml"}) {
+    CAPTURE(name);
+    lethe::write_file(dir / "mine" / name, "mine");
+    check_fails(1, update, {"--run-dir", "mine", "--overwrite"});
+    CHECK(lethe::read_file(dir / "mine" / name) == "mine");
+    fs::remove(dir / "mine" / name);
+  }
+  check_works(update);
+}
+
 TEST_CASE("an output that is the model, a file, or below a file") {
   const TempDir dir;
   const fs::path model = copy_model(dir);

@@ -75,6 +75,26 @@ TEST_CASE("delta: wrong arguments and files that do not fit") {
   CHECK(other.status == 1);
   CHECK(other.err.starts_with("lethe: "));
   CHECK_FALSE(lethe::fs::exists(out));
+  // What is read is never replaced.
+  lethe::fs::copy(kBase, dir / "base");
+  lethe::fs::copy(golden("models/gpt2-gelu/lora-head"), dir / "adapter");
+  const std::string weights = (dir / "base" / "model.safetensors").string(), adapter = (dir / "adapter").string();
+  const std::string before = lethe::read_file(weights);
+  const std::string base = (dir / "base").string();
+  for (const auto& [from, to] : {std::pair<std::string, std::string>(base, kBase), {kBase, base}}) {
+    const Run run = run_lethe({"delta", "diff", from, to, "--out", weights, "--overwrite"});
+    CHECK(run.status == 1);
+    CHECK(contains(run.err, "which is read"));
+  }
+  CHECK(lethe::read_file(weights) == before);
+  const Run onto = run_lethe({"delta", "apply", kBase, adapter, "--out", adapter, "--overwrite"});
+  CHECK(onto.status == 1);
+  CHECK(contains(onto.err, "which is read"));
+  CHECK(lethe::fs::exists(dir / "adapter" / "adapter_config.json"));
+  const Run show = run_lethe({"delta", "show", adapter});
+  CHECK(show.status == 1);
+  CHECK(contains(show.err, "is an adapter"));
+
   lethe::write_file(dir / "junk.safetensors", "not a header");
   const Run junk = run_lethe({"delta", "show", (dir / "junk.safetensors").string()});
   CHECK(junk.status == 1);

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <sstream>
+#include <thread>
 
 #include "tests/e2e/training.h"
 
@@ -100,6 +102,7 @@ TEST_CASE("exact resume: every method, killed and interrupted at many steps") {
 
 TEST_CASE("an interrupted run prints the command that goes on, and that does") {
   const Setting setting;
+  int broken = 0;
   for (const Work& work : {works()[0], works()[5]}) {
     for (const int signal : {SIGINT, SIGTERM}) {
       CAPTURE(work.name);
@@ -111,6 +114,7 @@ TEST_CASE("an interrupted run prints the command that goes on, and that does") {
       Arguments command = setting.arguments(work, out, {"--save-steps", "100"});  // saved by the signal alone
       int status = break_off(command, out, 2, steps, signal, &err);
       if (status == 0) continue;
+      ++broken;
       CHECK(err.starts_with("lethe: interrupted"));
       command = printed_command(err);
       CHECK(std::count(command.begin(), command.end(), "--resume") == 1);
@@ -124,6 +128,7 @@ TEST_CASE("an interrupted run prints the command that goes on, and that does") {
       CHECK(result_of(out) == result_of(dir / "whole"));
     }
   }
+  CHECK(broken > 0);
 }
 
 TEST_CASE("--resume without a run, with other settings, of a damaged or a busy one") {
@@ -224,6 +229,36 @@ TEST_CASE("what was done before an interruption counts: tokens and seconds are o
     }
   }
   CHECK(broken > 0);
+}
+
+TEST_CASE("a signal in the middle of fp32 attention over long spans: the state is saved, every time") {
+  const TempDir dir;
+  const std::string out = (dir / "out").string(), data = (dir / "long.jsonl").string();
+  std::string lines;
+  for (int i = 0; i < 6; ++i) {
+    Json ids = Json::array();
+    for (int k = 0; k < 500; ++k) ids.push_back(3 + (7 * i + 5 * k) % 500);
+    lines += Json{{"input_ids", ids}}.dump() + "\n";
+  }
+  lethe::write_file(data, lines);
+  Arguments arguments = {"finetune", golden("gguf/stories260K/model.gguf"), data, "--out", out};
+  for (const char* argument : {"--method", "full", "--per-device-train-batch-size", "6", "--num-train-epochs", "1000",
+                               "--precision", "fp32", "--threads", "1", "--quiet"})
+    arguments.emplace_back(argument);
+  const fs::path log = dir / "out" / "lethe" / "metrics.jsonl";
+  for (int i = 0; i < 8; ++i) {
+    const int64_t logged = lines_of(log);
+    const auto in_a_step = [&] {
+      if (lines_of(log) <= logged) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(13 * i));
+      return true;
+    };
+    const Run run = run_lethe_until(arguments, in_a_step, SIGINT);
+    CAPTURE(run.err);
+    CHECK(run.status == 130);
+    CHECK(contains(run.err, "the state is saved"));
+    if (i == 0) arguments.emplace_back("--resume");
+  }
 }
 
 TEST_CASE("--resume goes on with the model and the data of its beginning, or not at all") {

@@ -123,4 +123,17 @@ TEST_CASE("update --json prints one document with the contract's fields; --quiet
   CHECK(result_of(dir / "quiet") == result_of(dir / "cut"));
 }
 
+TEST_CASE("the last step of a stage is logged, also when it ends because all is learned") {
+  const Setting setting;
+  const TempDir dir;
+  const Run run = run_lethe({"update", setting.model, setting.facts, "--out", (dir / "out").string(), "--method", "ft",
+                             "--learning-rate", "1e-2", "--logging-steps", "1000", "--threads", "1", "--json"});
+  CAPTURE(run.err);
+  REQUIRE(run.status == 0);
+  REQUIRE_FALSE(contains(run.err, "still not the model's own"));
+  const auto metrics = metrics_of(dir / "out");
+  REQUIRE(metrics.size() == 1);
+  CHECK(metrics[0]["step"].get<int64_t>() < 20);  // of at most 20 epochs of one step
+}
+
 }  // namespace
