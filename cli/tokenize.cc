@@ -14,7 +14,10 @@ namespace {
 
 void print_tokens(const text::Tokenizer& tokenizer, const std::vector<int32_t>& ids, bool json) {
   std::vector<std::string> tokens;
-  for (const int32_t id : ids) tokens.push_back(tokenizer.token(id));
+  for (const int32_t id : ids) {
+    if (interrupted()) throw Interrupted("interrupted before anything was printed");
+    tokens.push_back(tokenizer.token(id));
+  }
   if (json) return print_json({{"ids", ids}, {"tokens", tokens}});
   std::string table;
   for (size_t i = 0; i < ids.size(); ++i) table += fmt::format("{:>8}  {}\n", ids[i], tokens[i]);
