@@ -30,8 +30,8 @@ int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, 
   for (const float x : logits_V) wrong |= !(x <= std::numeric_limits<float>::max());
   const auto first = std::max_element(logits_V.begin(), logits_V.end());
   const double best = *first;
-  check(wrong == 0 && std::isfinite(best), "{}: the model's outputs are not numbers (the logits of a token hold {})",
-        options.model_name, wrong ? "nan or inf" : "-inf only");
+  check(wrong == 0 && std::isfinite(best), "{}{}the model's outputs are not numbers (the logits of a token hold {})",
+        options.model_name, options.model_name.empty() ? "" : ": ", wrong ? "nan or inf" : "-inf only");
   if (options.temperature == 0) return static_cast<int32_t>(first - logits_V.begin());
   const auto weight = [&](size_t id) { return std::exp((logits_V[id] - best) / options.temperature); };
   const size_t V = logits_V.size();
