@@ -8,17 +8,24 @@
 namespace lethe::cli {
 namespace {
 
-// What the model before the update answers to the locality questions.
-measure::LocalityAnswers locality_answers(const fs::path& before, tensor::DType precision, const text::Template& format,
-                                          std::vector<facts::Fact> facts) {
-  for (facts::Fact& fact : facts) {  // nothing else is asked
+// What the model before the update answers to the locality questions, in the tokens of `asked`: token ids are compared.
+measure::LocalityAnswers locality_answers(const fs::path& before, const text::Tokenizer& asked, tensor::DType precision,
+                                          const text::Template& format, std::vector<facts::Fact> facts) {
+  const study::AnyModel any = study::AnyModel::open(before);
+  const text::Tokenizer tokenizer = any.tokenizer();
+  for (facts::Fact& fact : facts) {
+    for (const facts::Question& question : fact.locality)
+      check(text::encode_pair(asked, format, question.prompt, question.answer).ids ==
+                text::encode_pair(tokenizer, format, question.prompt, question.answer).ids,
+            "--before {}: its tokenizer is another one: it makes other tokens of \"{}\" ({})", before.string(),
+            question.prompt, fact.where);
+    // Of the rest only the fact's own prompt is asked.
     fact.rephrasings.clear();
     fact.portability.clear();
     fact.old_answer.clear();
   }
-  const study::AnyModel any = study::AnyModel::open(before);
   model::Transformer transformer = any.load(precision);
-  return measure::evaluate({transformer, before.string()}, any.tokenizer(), format, facts).locality;
+  return measure::evaluate({transformer, before.string()}, tokenizer, format, facts).locality;
 }
 
 }  // namespace
@@ -63,11 +70,12 @@ void evaluate(Arguments arguments) {
   const study::AnyModel any = study::AnyModel::open(model, base_model);
   const text::Template format{text::parse_template(template_name), any.files().config().model_type};
   const std::vector<facts::Fact> facts = facts::read_facts(file);
+  const text::Tokenizer tokenizer = any.tokenizer();
   measure::LocalityAnswers answers;
-  if (!before.empty()) answers = locality_answers(before, common.dtype(), format, facts);
+  if (!before.empty()) answers = locality_answers(before, tokenizer, common.dtype(), format, facts);
   model::Transformer transformer = any.load(common.dtype());
-  const measure::EvaluationDetail detail = measure::evaluate({transformer, model.string()}, any.tokenizer(), format,
-                                                             facts, before.empty() ? nullptr : &answers);
+  const measure::EvaluationDetail detail =
+      measure::evaluate({transformer, model.string()}, tokenizer, format, facts, before.empty() ? nullptr : &answers);
 
   if (rows_file) {
     for (const OrderedJson& row : detail.rows) rows_file->write(json_text(row) + "\n");

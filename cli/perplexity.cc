@@ -50,6 +50,7 @@ void perplexity(Arguments arguments) {
         max_seq_length, config.max_positions);
   if (file.extension() == ".txt" && max_seq_length == 0) reading.max_seq_length = config.max_positions;
   const text::Dataset data = text::read_examples(file, tokenizer ? &*tokenizer : nullptr, reading);
+  if (!data.uses_template) options.no_effect("template", "no record is an instruction");
   model::Transformer transformer = any.load(common.dtype());
 
   double total = 0;

@@ -66,11 +66,9 @@ std::string movement_html(const OrderedJson& results) {
     chart->y_top = top;
     charts.push_back(line_chart_html(*chart));
   }
-  const bool forgets = text_at(results, "method").starts_with("f-");
   return section_html(
-      forgets ? "What the old facts moved" : "What training moved",
-      forgets ? "The Euclidean norm of the delta, by which training on the old answers moved each matrix."
-              : "The Euclidean norm of the delta, by which training moved each matrix.",
+      "What the old facts moved",
+      "The Euclidean norm of the delta, by which training on the old answers moved each matrix.",
       (charts.empty() ? "" : grid_html(charts)) + details_html("The norms as a table", table_html(table_of(delta))));
 }
 

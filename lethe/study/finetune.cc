@@ -35,14 +35,17 @@ Data read_data(const FinetuneConfig& config, const model::ModelFiles& files, con
   check(options.max_seq_length <= positions, "--max-seq-length {} is more than the model's {} positions",
         options.max_seq_length, positions);
   Data data;
+  bool uses_template = false;
   for (const std::string& file : config.files) {
     text::Dataset part = text::read_examples(file, tokenizer, options);
+    uses_template |= part.uses_template;
     const size_t room = config.limit > 0 ? static_cast<size_t>(config.limit) - data.examples.size() : SIZE_MAX;
     if (part.examples.size() > room) part.examples.resize(room);
     data.truncated += std::ranges::count_if(part.truncated, [&](int64_t i) { return i < std::ssize(part.examples); });
     data.examples.insert(data.examples.end(), std::make_move_iterator(part.examples.begin()),
                          std::make_move_iterator(part.examples.end()));
   }
+  if (config.template_given && !uses_template) fail_usage("--template has no effect: no record is an instruction");
   if (data.truncated > 0)
     run::message("{} of {} examples were cut to {} tokens", data.truncated, data.examples.size(),
                  options.max_seq_length);
@@ -74,6 +77,8 @@ void FinetuneConfig::add_to(Options& options) {
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
+  options.explain("learning-rate", "the peak learning rate; 2e-4, of full training 5e-5, unless told");
+  options.explain("num-train-epochs", "passes over the examples; 3 unless told");
   lora.add_to(options);
 }
 
@@ -83,7 +88,8 @@ void FinetuneConfig::resolve(Options& options) {
     options.no_effect("merge", "full writes the whole model");
   }
   training.resolve(options);
-  if (!options.was_set("learning-rate")) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
+  template_given = options.was_set("template");
+  if (!training.learning_rate) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
   if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
   if (run_dir.empty()) run_dir = out / "lethe";
 }
@@ -103,7 +109,7 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
 
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
   if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
-  train::Stage stage{kStage, config.training.learning_rate, config.training.num_train_epochs, 20};
+  train::Stage stage{kStage, config.training.learning_rate.value(), config.training.num_train_epochs, 20};
   const train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
 
   model::WriteModelOptions options;

@@ -15,6 +15,7 @@ struct FinetuneConfig {
   std::vector<std::string> files;
   std::string method = "lora";
   std::string template_name = "none";
+  bool template_given = false;  // an error where no record is an instruction
   int64_t limit = 0;
   bool merge = false, overwrite = false, resume = false;
   train::TrainingConfig training;

@@ -78,6 +78,9 @@ class Update {
   // The facts, found usable before anything is written.
   std::vector<facts::Fact> usable_facts() const {
     std::vector<facts::Fact> facts = facts::read_facts(config_.facts);
+    check(config_.training.max_seq_length <= files_.config().max_positions,
+          "--max-seq-length {} is more than the model's {} positions", config_.training.max_seq_length,
+          files_.config().max_positions);
     for (const facts::Fact& fact : facts) {
       check(!fact.old_answer.empty() || !method_.forgets() || config_.old == "from-model",
             "{}: no old answer to forget; give it one, take the model's own with --old from-model, or use --method ft",
@@ -119,7 +122,11 @@ class Update {
     std::vector<std::string> prompts;
     for (size_t i : missing) prompts.push_back(facts_[i].prompt);
     const auto answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
-    for (size_t i = 0; i < missing.size(); ++i) facts_[missing[i]].old_answer = answers[i];
+    for (size_t i = 0; i < missing.size(); ++i) {
+      facts::Fact& fact = facts_[missing[i]];
+      fact.old_answer = answers[i];
+      fact.where += ", with the model's own answer";
+    }
   }
 
   text::Example encode(const facts::Fact& fact, const std::string& answer) const {
@@ -144,9 +151,10 @@ class Update {
     config.rate = config_.rate;
     config.training = config_.training;
     config.lora = config_.lora.config();
-    config.forget = {"forget", config_.forget_learning_rate.value_or(config_.training.learning_rate),
-                     config_.forget_epochs.value_or(3), 20};
-    config.learn = {"learn", config_.training.learning_rate, config_.training.num_train_epochs, 20};
+    const double learning_rate = config_.training.learning_rate.value();
+    config.forget = {"forget", config_.forget_learning_rate.value_or(learning_rate), config_.forget_epochs.value_or(3),
+                     20};
+    config.learn = {"learn", learning_rate, config_.training.num_train_epochs, 20};
     const bool was_forgotten = session.resumes("learn");
     const auto old_facts = method_.forgets() ? examples(&facts::Fact::old_answer) : std::vector<text::Example>();
     const edit::Edit edit =
@@ -273,6 +281,9 @@ void UpdateConfig::add_to(Options& options) {
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
+  options.explain("learning-rate", "the peak learning rate; 5e-5, learning by LoRA 2e-3, unless told");
+  options.explain("num-train-epochs",
+                  "passes over the new facts; unless told until every answer is learned, at most 20");
   options.explain("max-seq-length", "refuse facts of more tokens; 0: the model's positions");
   lora.add_to(options);
 }
@@ -290,7 +301,7 @@ void UpdateConfig::resolve(Options& options) {
   if (facts.path.empty() == (facts.old_file.empty() && facts.new_file.empty()))
     fail_usage("update takes FACTS, or --old-file and --new-file");
   // Chosen by measurement on SmolLM2-135M (docs/defaults.md).
-  if (!options.was_set("learning-rate")) training.learning_rate = learns_by_lora ? 2e-3 : 5e-5;
+  if (!training.learning_rate) training.learning_rate = learns_by_lora ? 2e-3 : 5e-5;
   if (m.forgets() && !forget_learning_rate) forget_learning_rate = forgets_by_lora ? 2e-3 : 5e-5;
   if (m.forgets() && !forget_epochs) forget_epochs = 3;
   if (run_dir.empty()) run_dir = out / "lethe";

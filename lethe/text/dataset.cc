@@ -70,7 +70,7 @@ class Reader {
     return *tokenizer_;
   }
 
-  Example to_example(const Json& record, const std::string& where) const {
+  Example to_example(const Json& record, const std::string& where) {
     if (has_field(record, "input_ids")) return from_ids(record, where);
     if (has_field(record, "messages")) return from_messages(record, where);
     if (has_field(record, "prompt") || has_field(record, "completion"))
@@ -88,7 +88,8 @@ class Reader {
     return example;
   }
 
-  Example from_instruction(const Json& record, const std::string& where) const {
+  Example from_instruction(const Json& record, const std::string& where) {
+    dataset_.uses_template = true;
     const std::string_view instruction = text_field(record, "instruction", where);
     const std::string_view output = text_field(record, "output", where);
     const std::string_view input = has_field(record, "input") ? text_field(record, "input", where) : "";
@@ -103,7 +104,8 @@ class Reader {
     return example;
   }
 
-  Example from_messages(const Json& record, const std::string& where) const {
+  Example from_messages(const Json& record, const std::string& where) {
+    dataset_.uses_template |= options_.format.kind == TemplateKind::kChat;
     const Json& list = record["messages"];
     if (!list.is_array())
       fail("{}: \"messages\" is {}, expected a list of {{\"role\", \"content\"}}", where, shown(list));
@@ -122,6 +124,8 @@ class Reader {
     const Tokenizer& with = tokenizer(where);
     try {
       return encode_messages(with, options_.format, messages);
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       fail("{}: {}", where, error.what());
     }

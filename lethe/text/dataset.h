@@ -33,6 +33,7 @@ struct DatasetOptions {
 
 struct Dataset {
   std::vector<Example> examples;   // at least one, each with at least one target
+  bool uses_template = false;      // a record is an instruction, or a conversation and `format` is chat
   std::vector<int64_t> truncated;  // the indices of those that were cut, ascending
 };
 

@@ -12,7 +12,7 @@
 namespace lethe::train {
 
 struct TrainingConfig {
-  double learning_rate = 5e-5;
+  std::optional<double> learning_rate;     // unset: the command chooses by its method
   std::optional<double> num_train_epochs;  // both unset: what the command says, for `update` until it is learned
   std::optional<int64_t> max_steps;
   int64_t per_device_train_batch_size = 16;

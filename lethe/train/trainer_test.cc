@@ -20,8 +20,7 @@ TEST_CASE("an interruption does not save a state that has diverged") {
     CAPTURE(rate);
     run::RunFolder folder(dir / "run", false);
     Session session = Session::open(folder, false, "seed = 1\n", 1);
-    model::Transformer model =
-        model::Transformer::load(model::ModelFiles::open(golden), tensor::DType::kF32, true);
+    model::Transformer model = model::Transformer::load(model::ModelFiles::open(golden), tensor::DType::kF32, true);
     raise_interrupt();  // seen after the first step
     if (rate < 1) {
       CHECK_THROWS_AS(train::train(model, {example}, config, {"train", rate, 5.0, 5}, session), Interrupted);

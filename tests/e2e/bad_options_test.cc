@@ -185,4 +185,22 @@ TEST_CASE("--config: TOML that is broken, unknown or of the wrong kind names its
               {"--rate has no effect"});
 }
 
+TEST_CASE("--template without an instruction, lengths beyond the positions, and a model before of other tokens") {
+  const TempDir dir;
+  const std::string model = copy_model(dir).string(), facts = write_facts(dir).string(),
+                    data = (dir / "data.jsonl").string();
+  const std::string out = (dir / "out").string();
+  lethe::write_file(data, "{\"text\": \"a cat\"}\n");
+  for (const char* name : {"none", "alpaca", "chat"}) {
+    check_fails(2, {"finetune", model, data, "--out", out, "--template", name}, {"--template has no effect"});
+    check_fails(2, {"perplexity", model, data, "--template", name}, {"--template has no effect"});
+  }
+  lethe::write_file(data, "{\"text\": \"a cat\"}\n{\"instruction\": \"a\", \"output\": \"b\"}\n");
+  check_works({"perplexity", golden("gguf/stories260K/model.gguf"), data, "--template", "none"});
+  check_fails(1, {"update", model, facts, "--out", out, "--max-seq-length", "1000"},
+              {"--max-seq-length 1000 is more than the model's 64 positions"});
+  check_fails(1, {"evaluate", model, facts, "--before", golden("gguf/stories260K/model.gguf")},
+              {"--before", "stories260K", "its tokenizer is another one", "The moon"});
+}
+
 }  // namespace
