@@ -33,16 +33,17 @@ std::vector<int32_t> stop_ids(const model::ModelConfig& config, const text::Toke
   return ids;
 }
 
-std::vector<std::string> greedy_answers(model::Transformer& model, const text::Tokenizer& tokenizer,
+std::vector<std::string> greedy_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const text::Template& format, const std::vector<std::string>& prompts,
                                         int64_t max_new_tokens) {
   std::vector<std::vector<int32_t>> ids;
   for (const std::string& prompt : prompts) ids.push_back(text::encode_prompt(tokenizer, format, prompt));
   model::GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
-  options.stop_ids = stop_ids(model.config(), &tokenizer);
+  options.model_name = model.name;
+  options.stop_ids = stop_ids(model.transformer.config(), &tokenizer);
   std::vector<std::string> answers;
-  for (const auto& answer : model::generate(model, ids, options))
+  for (const auto& answer : model::generate(model.transformer, ids, options))
     answers.push_back(first_sentence(tokenizer.decode(answer, true)));
   return answers;
 }

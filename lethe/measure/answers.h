@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "lethe/measure/score.h"
 #include "lethe/model/transformer.h"
 #include "lethe/text/template.h"
 #include "lethe/text/tokenizer.h"
@@ -11,7 +12,7 @@ namespace lethe::measure {
 
 // The greedy continuation of each prompt, of at most `max_new_tokens` tokens, cut at its first line or sentence end and
 // trimmed.
-std::vector<std::string> greedy_answers(model::Transformer& model, const text::Tokenizer& tokenizer,
+std::vector<std::string> greedy_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const text::Template& format, const std::vector<std::string>& prompts,
                                         int64_t max_new_tokens = 12);
 

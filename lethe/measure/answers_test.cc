@@ -30,11 +30,11 @@ TEST_CASE("greedy answers: what follows, to the end-of-text token or so many tok
   }
   REQUIRE(embeddings.size() == chain.size());
   model::Transformer model = tiny.of_embeddings(embeddings);
-  CHECK(greedy_answers(model, tiny.tokenizer, format, {"The sun", "The sun"}) ==
+  CHECK(greedy_answers({model, "tiny"}, tiny.tokenizer, format, {"The sun", "The sun"}) ==
         std::vector<std::string>{"big", "big"});
-  CHECK(greedy_answers(model, tiny.tokenizer, format, {"The sun"}, answer_tokens)[0] == "big");
-  const std::string one = greedy_answers(model, tiny.tokenizer, format, {"The sun"}, 1)[0];
+  CHECK(greedy_answers({model, "tiny"}, tiny.tokenizer, format, {"The sun"}, answer_tokens)[0] == "big");
+  const std::string one = greedy_answers({model, "tiny"}, tiny.tokenizer, format, {"The sun"}, 1)[0];
   CHECK(std::string("big").starts_with(one));
   CHECK(one != "big");
-  CHECK(greedy_answers(model, tiny.tokenizer, format, {}).empty());
+  CHECK(greedy_answers({model, "tiny"}, tiny.tokenizer, format, {}).empty());
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 #include "lethe/model/safetensors.h"
 
 namespace lethe::model {
@@ -19,27 +20,6 @@ constexpr GgufType kTypes[] = {{"F32", 0, 1, 4},       {"F16", 1, 1, 2},       {
                                {"Q6_K", 14, 256, 210}, {"BF16", 30, 1, 2}};
 
 enum ValueType : uint32_t { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64 };
-
-bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-    const unsigned c = byte(i);
-    const size_t length = c < 0x80                ? 1
-                          : c >= 0xC2 && c < 0xE0 ? 2
-                          : c >= 0xE0 && c < 0xF0 ? 3
-                          : c >= 0xF0 && c < 0xF5 ? 4
-                                                  : 0;
-    if (length == 0) return false;
-    for (size_t k = 1; k < length; ++k)
-      if (byte(i + k) >> 6 != 2) return false;
-    // Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte.
-    if ((c == 0xE0 && byte(i + 1) < 0xA0) || (c == 0xED && byte(i + 1) > 0x9F) || (c == 0xF0 && byte(i + 1) < 0x90) ||
-        (c == 0xF4 && byte(i + 1) > 0x8F))
-      return false;
-    i += length;
-  }
-  return true;
-}
 
 double shortest(float x) {
   char text[32];
@@ -71,7 +51,7 @@ class Reader {
     need(length, what);
     std::string text(reinterpret_cast<const char*>(file_.data()) + at_, length);
     at_ += length;
-    check(is_utf8(text), "{}: {} at byte {} is not UTF-8", where_, what, at_ - length);
+    check(is_valid_utf8(text), "{}: {} at byte {} is not UTF-8", where_, what, at_ - length);
     return text;
   }
 

@@ -108,7 +108,7 @@ class Update {
     if (!config_.no_eval) look.detail = measure::evaluate({model, name}, tokenizer_, format_, facts_, before);
     std::vector<std::string> prompts;
     for (size_t i : case_facts_) prompts.push_back(facts_[i].prompt);
-    look.answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
+    look.answers = measure::greedy_answers({model, name}, tokenizer_, format_, prompts);
     evaluate_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
     return look;
   }
@@ -121,7 +121,7 @@ class Update {
       if (facts_[i].old_answer.empty()) missing.push_back(i);
     std::vector<std::string> prompts;
     for (size_t i : missing) prompts.push_back(facts_[i].prompt);
-    const auto answers = measure::greedy_answers(model, tokenizer_, format_, prompts);
+    const auto answers = measure::greedy_answers({model, config_.model.string()}, tokenizer_, format_, prompts);
     for (size_t i = 0; i < missing.size(); ++i) {
       facts::Fact& fact = facts_[missing[i]];
       fact.old_answer = answers[i];
