@@ -114,7 +114,8 @@ void bench(DType dtype) {
 void bench_one_row(DType dtype) {
   const double bandwidth = measure_peak_bandwidth();
   fmt::print("{}, one row: streaming reads {:.1f} GB/s\n", name_of(dtype), bandwidth / 1e9);
-  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{576, 49152}, {768, 50257}, {576, 3072}, {1536, 576}}) {
+  for (const auto& shape : {std::pair<int64_t, int64_t>{576, 49152}, {768, 50257}, {576, 3072}, {1536, 576}}) {
+    const int64_t in = shape.first, out = shape.second;
     for (const int64_t rows : {1, 2, 4, 8}) {
       std::vector<Buffer> memory;
       const int64_t copies = std::max<int64_t>(1, (int64_t{200} << 20) / (in * out * 4));
