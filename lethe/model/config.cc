@@ -10,7 +10,7 @@ std::vector<int64_t> token_ids(const Json& config, const char* key, const std::s
   if (it == config.end() || it->is_null()) return {};
   std::vector<int64_t> ids;
   for (const Json& id : it->is_array() ? *it : Json::array({*it})) {
-    check(id.is_number_integer(), "{}: \"{}\" holds {}, expected token ids", where, key, id.dump());
+    check(id.is_number_integer(), "{}: \"{}\" holds {}, expected token ids", where, key, shown(id));
     if (id.get<int64_t>() >= 0) ids.push_back(id.get<int64_t>());  // some files say -1 for "none"
   }
   return ids;

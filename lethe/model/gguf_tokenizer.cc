@@ -31,7 +31,7 @@ const Json& array_field(const Json& m, const char* key, const std::string& where
 std::vector<std::string> strings(const Json& m, const char* key, const std::string& where) {
   std::vector<std::string> out;
   for (const Json& item : array_field(m, key, where)) {
-    check(item.is_string(), "{}: \"{}\" holds {}, expected texts", where, key, item.dump());
+    check(item.is_string(), "{}: \"{}\" holds {}, expected texts", where, key, shown(item));
     out.push_back(item.get<std::string>());
   }
   return out;
@@ -43,7 +43,7 @@ Vocabulary vocabulary(const Json& m, const std::string& where) {
   check(!v.tokens.empty(), "{}: \"tokenizer.ggml.tokens\" is empty", where);
   if (!m.contains("tokenizer.ggml.token_type")) return v;
   for (const Json& type : array_field(m, "tokenizer.ggml.token_type", where)) {
-    check(type.is_number_integer(), "{}: \"tokenizer.ggml.token_type\" holds {}", where, type.dump());
+    check(type.is_number_integer(), "{}: \"tokenizer.ggml.token_type\" holds {}", where, shown(type));
     v.types.push_back(type.get<int64_t>());
   }
   check(v.types.size() == v.tokens.size(), "{}: {} tokens, but {} types of tokens", where, v.tokens.size(),
@@ -131,7 +131,7 @@ Json model_vocab(const Vocabulary& v, const std::string& where) {
   Json vocab = Json::object();
   for (size_t id = 0; id < v.tokens.size(); ++id) {
     if (v.type(id) == kUnused) continue;
-    check(vocab.emplace(v.tokens[id], id).second, "{}: the token {} stands twice", where, Json(v.tokens[id]).dump());
+    check(vocab.emplace(v.tokens[id], id).second, "{}: the token {} stands twice", where, shown(v.tokens[id]));
   }
   return vocab;
 }
@@ -184,7 +184,7 @@ void fill_byte_level(const Json& m, const Vocabulary& v, const std::string& wher
   for (const std::string& merge : strings(m, "tokenizer.ggml.merges", where)) {
     const size_t space = merge.find(' ', 1);  // a token may begin with a blank
     check(space != std::string::npos && space + 1 < merge.size(),
-          "{}: \"tokenizer.ggml.merges\" holds {}, expected two tokens and a blank between", where, Json(merge).dump());
+          "{}: \"tokenizer.ggml.merges\" holds {}, expected two tokens and a blank between", where, shown(merge));
     merges.push_back({merge.substr(0, space), merge.substr(space + 1)});
   }
   out["model"] = bpe(model_vocab(v, where), std::move(merges));
@@ -237,7 +237,7 @@ Json merges_of_scores(const Vocabulary& v, const std::vector<double>& scores) {
 void fill_sentencepiece(const Json& m, const Vocabulary& v, const std::string& where, Json& out) {
   std::vector<double> scores;
   for (const Json& score : array_field(m, "tokenizer.ggml.scores", where)) {
-    check(score.is_number(), "{}: \"tokenizer.ggml.scores\" holds {}, expected numbers", where, score.dump());
+    check(score.is_number(), "{}: \"tokenizer.ggml.scores\" holds {}, expected numbers", where, shown(score));
     scores.push_back(score.get<double>());
   }
   check(scores.size() == v.tokens.size(), "{}: {} tokens, but {} scores", where, v.tokens.size(), scores.size());

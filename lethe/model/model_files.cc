@@ -98,7 +98,7 @@ std::vector<std::string> shard_names(const Json& index, const fs::path& director
   check(map.is_object() && !map.empty(), "{}: \"weight_map\" is empty, expected tensors and their files", where);
   std::set<std::string> names;
   for (const auto& [tensor, file] : map.items()) {
-    check(file.is_string(), "{}: the file of \"{}\" is {}, expected a name", where, tensor, file.dump());
+    check(file.is_string(), "{}: the file of \"{}\" is {}, expected a name", where, tensor, shown(file));
     const std::string name = file.get<std::string>();
     check(!name.empty() && fs::path(name).filename() == name && name != "." && name != "..",
           "{}: \"{}\" is in \"{}\", expected the name of a file beside", where, tensor, name);

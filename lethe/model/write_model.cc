@@ -9,7 +9,6 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
-#include "lethe/base/utf8.h"
 #include "lethe/model/families.h"
 #include "lethe/model/pages.h"
 #include "lethe/model/safetensors.h"
@@ -167,7 +166,7 @@ std::string index_text(const ModelFiles& source, const Plan& plan) {
   if (plan.same_layout) return text;
   OrderedJson index = OrderedJson::parse(text);
   check(index["metadata"].is_null() || index["metadata"].is_object(), "{}: \"metadata\" is {}, expected an object",
-        file.string(), shortened(index["metadata"].dump()));
+        file.string(), shown(Json(index["metadata"])));
   uint64_t total = 0;
   for (const OutFile& file : plan.files) {
     for (const Job& job : file.jobs) {
