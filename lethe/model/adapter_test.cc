@@ -73,7 +73,9 @@ TEST_CASE("PEFT's adapters are read, and written as PEFT writes them") {
     CHECK(tensors_in(dir / "out" / "adapter_model.safetensors") == expected);
     const Json ours = read_json(dir / "out" / "adapter_config.json"),
                peft = read_json(directory / "adapter_config.json");
-    for (const auto& [key, value] : ours.items()) {
+    for (const auto& item : ours.items()) {
+      const std::string& key = item.key();
+      const auto& value = item.value();
       CAPTURE(key);
       if (key != "base_model_name_or_path") CHECK(value == peft.at(key));
     }

@@ -54,7 +54,7 @@ TEST_CASE("byte-level BPE: words, added tokens, merges, special tokens around th
   const Json llama3 = with(byte_level("llama-bpe"), "{}");
   CHECK(llama3["model"]["ignore_merges"] == true);
   CHECK(llama3["post_processor"]["single"][0]["SpecialToken"]["id"] == "<s>");
-  CHECK(llama3["post_processor"]["special_tokens"]["<s>"]["ids"] == Json({0}));
+  CHECK(llama3["post_processor"]["special_tokens"]["<s>"]["ids"] == Json::array({0}));
   const std::string regex = llama3["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"];
   CHECK(regex.find("\\p{N}{1,3}|") != std::string::npos);
   CHECK(with(byte_level("llama-bpe"), R"({"tokenizer.ggml.add_bos_token":false})")["post_processor"].is_null());
