@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "lethe/base/nearest_word.h"
 #include "lethe/run/progress.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"

@@ -127,9 +127,6 @@ class Options {
   std::vector<std::pair<std::string, std::string>> examples_;
 };
 
-// The candidate that a mistyped word most likely meant, or "" where none is near.
-std::string nearest_word(std::string_view word, std::span<const std::string> candidates);
-
 namespace options_detail {
 
 template <typename T>

@@ -131,8 +131,6 @@ TEST_CASE("what is wrong is named with option, value and expectation") {
 TEST_CASE("an unknown option names the nearest one") {
   CHECK(usage_error({"m", "--max_stps=3"}).starts_with("unknown option --max_stps (did you mean --max-steps?)"));
   CHECK(usage_error({"m", "--zzzzzzzz"}).starts_with("unknown option --zzzzzzzz; `lethe update --help`"));
-  CHECK(lethe::nearest_word("updtae", Arguments{"evaluate", "update"}) == "update");
-  CHECK(lethe::nearest_word("xyzzy", Arguments{"evaluate", "update"}).empty());
 }
 
 TEST_CASE("an option without effect is an error only where it was set") {

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <numeric>
-#include <utility>
 
+#include "lethe/base/nearest_word.h"
 #include "lethe/base/options.h"
 
 namespace lethe {
@@ -169,29 +168,6 @@ std::string Options::suggestion(std::string_view name, std::string_view before) 
   std::replace(dashed.begin(), dashed.end(), '_', '-');
   const std::string nearest = nearest_word(dashed, names);
   return nearest.empty() ? "" : fmt::format(" (did you mean {}{}?)", before, nearest);
-}
-
-std::string nearest_word(std::string_view word, std::span<const std::string> candidates) {
-  std::string best;
-  size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    // Levenshtein's distance, a row at a time.
-    std::vector<size_t> row(candidate.size() + 1);
-    std::iota(row.begin(), row.end(), size_t{0});
-    for (size_t i = 0; i < word.size(); ++i) {
-      size_t diagonal = std::exchange(row[0], i + 1);
-      for (size_t j = 0; j < candidate.size(); ++j) {
-        const size_t replace = diagonal + (word[i] != candidate[j]);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({replace, row[j] + 1, diagonal + 1});
-      }
-    }
-    if (row.back() < best_distance) {
-      best_distance = row.back();
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 }  // namespace lethe

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lethe/base/error.h"
+#include "lethe/facts/spelling.h"
 
 namespace lethe::facts {
 namespace {
@@ -189,6 +190,7 @@ size_t count(const Json& fields, const std::vector<const char*>& keys) {
     return count(record.fields, format.required) + count(record.fields, format.hints);
   };
   const Format& closest = *std::ranges::max_element(formats(), {}, score);
+  if (closest.read == from_native) check_spelling(record);
   std::string missing, known;
   for (const char* key : closest.required)
     if (!has_field(record.fields, key)) missing += fmt::format("{}\"{}\"", missing.empty() ? "" : ", ", key);
@@ -208,6 +210,7 @@ Fact to_fact(const Record& record) {
   const auto format = std::ranges::find_if(
       formats(), [&](const Format& f) { return count(record.fields, f.required) == f.required.size(); });
   if (format == formats().end()) fail_unknown(record);
+  if (format->read == from_native) check_spelling(record);
   Fact fact = format->read(record.fields, record.where);
   fact.index = record.index;
   fact.where = record.where;
