@@ -1,7 +1,6 @@
 #include "lethe/facts/csv.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "lethe/base/error.h"
@@ -74,9 +73,6 @@ Csv parse_csv(std::string_view text, const std::string& where, int64_t limit) {
   CsvRow row;
   check(reader.next(row), "{}: empty, expected a header line", where);
   Csv csv{std::move(row.cells), {}};
-  std::set<std::string> seen;
-  for (const std::string& column : csv.columns)
-    check(column.empty() || seen.insert(column).second, "{}: the header names the column \"{}\" twice", where, column);
   while ((limit == 0 || std::ssize(csv.rows) < limit) && reader.next(row)) {
     check(row.cells.size() == csv.columns.size(), "{}: line {}: {} cells, expected {} as in the header", where,
           row.line, row.cells.size(), csv.columns.size());

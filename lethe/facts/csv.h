@@ -19,8 +19,7 @@ struct Csv {
 };
 
 // `where` begins the error messages: a quote that never ends, text behind a closing quote, rows of another length than
-// the header, repeated columns (one without a name, as pandas writes for its index, may stand). At most `limit` rows
-// are read, 0: all.
+// the header. At most `limit` rows are read, 0: all.
 Csv parse_csv(std::string_view text, const std::string& where, int64_t limit = 0);
 
 }  // namespace lethe::facts

@@ -1,11 +1,11 @@
 // Facts to update, as the rest of Lethe sees them, and one reader for every format that people have them in.
 //
 // A file is a JSON array of records, one JSON object, JSON lines or CSV: told by its content, never by its name. The
-// format of each record is told by its fields, so formats may be mixed; unknown fields are ignored and null is a
-// missing field. (?: may be missing)
+// format of each record is told by its fields, so formats may be mixed; null is a missing field. Unknown fields are
+// ignored, but in a native record not one that is nearly a known one ("rephrases"): an error. (?: may be missing)
 //
 //   native        prompt, new, old?, subject?, rephrase?, locality?, portability?
-//                 rephrase: a string or a list; locality, portability: [{"prompt", "answer"}]
+//                 rephrase: a string or a list; locality, portability: {"prompt", "answer"} or a list of these
 //   ZsRE          src, alt, pred?, subject?, rephrase?, loc? with loc_ans, portability?
 //                 alt is the new answer, pred the OLD one; a leading "nq question: " of loc is not part of the question
 //   EasyEdit      prompt, target_new, ground_truth?, subject?, rephrase_prompt?, portability?, locality_prompt? with
@@ -18,10 +18,12 @@
 //   Alpaca pair   instruction, input?, output in two files, old and new, with the same questions record by record;
 //                 the prompt is instruction, or instruction and input on two lines
 //
-// In every format but the last portability may also be {"New Question", "New Answer"}, and one question each also fits
-// in the fields locality_prompt and locality_answer, portability_prompt and portability_answer (or ..._ground_truth).
-// CSV (RFC 4180, commas, a header line) holds the same fields: an empty cell is a missing field; a cell of rephrase,
-// rephrase_prompt, ground_truth, locality or portability that begins with [ or { is JSON.
+// In every format but the last portability may also be {"New Question", "New Answer"}, and questions also fit in the
+// fields locality_prompt and locality_answer, portability_prompt and portability_answer (or ..._ground_truth): a text
+// each, or a list each, in pairs. CSV (RFC 4180, commas, a header line) holds the same fields: an empty cell is a
+// missing field; a cell of rephrase, rephrase_prompt, ground_truth, locality or portability that begins with [ or { is
+// JSON. The columns rephrase, locality_prompt with locality_answer and portability_prompt with portability_answer may
+// stand several times: an empty rephrase cell, or a pair of them, is none.
 //
 // Errors (lethe::Error) name the file, the record's index (from 0), its line where a line is a record, the field, and
 // for a record of no known format the closest one: the missing fields of that. A prompt and a new answer must not be

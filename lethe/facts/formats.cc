@@ -58,13 +58,27 @@ void add_pair(std::vector<Question>& questions, const Json& fields, const char* 
   questions.push_back({required(fields, prompt, where), required(fields, answer, where)});
 }
 
-// One question in the fields NAME_prompt and NAME_answer or, in EasyEdit's files, NAME_ground_truth of the record
-// itself.
-void add_flat_question(std::vector<Question>& questions, const Json& fields, const std::string& name,
-                       const std::string& where) {
-  const std::string truth = name + "_ground_truth", answer = name + "_answer";
-  const bool easy_edit = has_field(fields, truth.c_str()) && !has_field(fields, answer.c_str());
-  add_pair(questions, fields, (name + "_prompt").c_str(), (easy_edit ? truth : answer).c_str(), where);
+// Questions in the fields NAME_prompt and NAME_answer or, in EasyEdit's files, NAME_ground_truth of the record itself:
+// a text each, or a list each, of which a pair of blank texts is none.
+void add_flat_questions(std::vector<Question>& questions, const Json& fields, const std::string& name,
+                        const std::string& where) {
+  const std::string prompt = name + "_prompt", truth = name + "_ground_truth";
+  const bool easy_edit = has_field(fields, truth.c_str()) && !has_field(fields, (name + "_answer").c_str());
+  const std::string answer = easy_edit ? truth : name + "_answer";
+  const auto is_list = [&](const std::string& key) { return has_field(fields, key.c_str()) && fields[key].is_array(); };
+  if (!is_list(prompt) && !is_list(answer)) return add_pair(questions, fields, prompt.c_str(), answer.c_str(), where);
+  const auto list = [&](const std::string& key) {
+    return is_list(key) ? fields[key] : has_field(fields, key.c_str()) ? Json::array({fields[key]}) : Json::array();
+  };
+  const Json prompts = list(prompt), answers = list(answer);
+  check(prompts.size() == answers.size(), "{}: {} of \"{}\" and {} of \"{}\", expected pairs", where, prompts.size(),
+        prompt, answers.size(), answer);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const Json pair = {{prompt, prompts[i]}, {answer, answers[i]}};
+    const std::string place = fmt::format("{}, pair {}", where, i + 1);
+    if (optional(pair, prompt.c_str(), place).empty() && optional(pair, answer.c_str(), place).empty()) continue;
+    add_pair(questions, pair, prompt.c_str(), answer.c_str(), place);
+  }
 }
 
 void add_question(std::vector<Question>& questions, const Json& fields, const std::string& where) {
@@ -76,7 +90,7 @@ void add_question(std::vector<Question>& questions, const Json& fields, const st
   }
 }
 
-// The field `key`: [question], {name: [question]}, {name: question} or {"New Question", "New Answer"}.
+// The field `key`: [question], question, {name: [question]}, {name: question} or {"New Question", "New Answer"}.
 void add_questions(std::vector<Question>& questions, const Json& fields, const char* key, const std::string& record) {
   const Json* value = find_field(fields, key);
   if (!value) return;
@@ -85,9 +99,12 @@ void add_questions(std::vector<Question>& questions, const Json& fields, const c
     for (size_t i = 0; i < list.size(); ++i) add_question(questions, list[i], fmt::format("{}[{}]", place, i));
   };
   if (value->is_array()) return add_list(*value, where);
-  check(value->is_object(), "{}: found {}, expected a list of questions", where, shown(*value));
+  check(value->is_object(), "{}: found {}, expected questions {{\"prompt\", \"answer\"}}, one or a list", where,
+        shown(*value));
   if (has_field(*value, "New Question") || has_field(*value, "New Answer"))
     return add_pair(questions, *value, "New Question", "New Answer", where);
+  const auto has_text = [&](const char* name) { return has_field(*value, name) && (*value)[name].is_string(); };
+  if (has_text("prompt") || has_text("answer")) return add_question(questions, *value, where);
   for (const auto& [name, group] : value->items()) {
     if (group.is_array()) {
       add_list(group, where + "." + name);
@@ -216,8 +233,8 @@ Fact to_fact(const Record& record) {
   fact.where = record.where;
   if (fact.subject.empty()) fact.subject = optional(record.fields, "subject", record.where);
   add_questions(fact.portability, record.fields, "portability", record.where);
-  add_flat_question(fact.locality, record.fields, "locality", record.where);
-  add_flat_question(fact.portability, record.fields, "portability", record.where);
+  add_flat_questions(fact.locality, record.fields, "locality", record.where);
+  add_flat_questions(fact.portability, record.fields, "portability", record.where);
   return fact;
 }
 

@@ -47,6 +47,39 @@ TEST_CASE("every shape of questions") {
   CHECK(named.portability[0].answer == "r");
 }
 
+TEST_CASE("a question that stands alone is a list of one") {
+  const Fact alone = fact(R"({"prompt":"p","new":"n","rephrase":"r","locality":{"prompt":"l","answer":"a"},
+                              "portability":{"prompt":"q","answer":"b"}})");
+  CHECK(alone.rephrasings == std::vector<std::string>{"r"});
+  REQUIRE(alone.locality.size() == 1);
+  CHECK(alone.locality[0].prompt == "l");
+  CHECK(alone.locality[0].answer == "a");
+  REQUIRE(alone.portability.size() == 1);
+  CHECK(alone.portability[0].answer == "b");
+}
+
+TEST_CASE("lists of questions in fields of the record itself") {
+  const Fact lists = fact(R"({"prompt":"p","new":"n","locality":[{"prompt":"k","answer":"c"}],
+                              "locality_prompt":["l",""," m"],"locality_answer":["a","","b"],
+                              "portability_prompt":["",""],"portability_answer":["",""]})");
+  REQUIRE(lists.locality.size() == 3);
+  CHECK(lists.locality[0].prompt == "k");
+  CHECK(lists.locality[1].answer == "a");
+  CHECK(lists.locality[2].prompt == " m");
+  CHECK(lists.locality[2].answer == "b");
+  CHECK(lists.portability.empty());
+  CHECK(fact(R"({"prompt":"p","new":"n","locality_prompt":["l"],"locality_answer":"a"})").locality[0].answer == "a");
+  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l","m"],"locality_answer":["a"]})",
+        "f.json, index 7: 2 of \"locality_prompt\" and 1 of \"locality_answer\", expected pairs");
+  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l","m"]})", "0 of \"locality_answer\", expected pairs");
+  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l","m"],"locality_answer":["a",""]})",
+        "f.json, index 7, pair 2: \"locality_answer\" is blank");
+  wrong(R"({"prompt":"p","new":"n","locality_prompt":["","m"],"locality_answer":["a","b"]})",
+        "f.json, index 7, pair 1: \"locality_prompt\" is blank");
+  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l",3],"locality_answer":["a","b"]})",
+        "pair 2: \"locality_prompt\" is 3, expected a string");
+}
+
 TEST_CASE("one question each in fields of the record itself, in every format") {
   const auto flat = [](std::string fields, const char* truth) {
     fields += R"(,"locality_prompt":"l","locality_)" + std::string(truth) + R"(":"a",)";
@@ -92,7 +125,11 @@ TEST_CASE("fields of the wrong kind or blank") {
   wrong(R"({"prompt":"p","new":"n","rephrase":["a",3]})", "\"rephrase\" holds 3, expected texts");
   wrong(R"({"prompt":"p","new":"n","rephrase":["a",""]})", "\"rephrase\" is blank");
   wrong(R"({"prompt":"p","new":"n","rephrase":{}})", "\"rephrase\" is {}, expected a string");
-  wrong(R"({"prompt":"p","new":"n","locality":"x"})", "\"locality\": found \"x\", expected a list of questions");
+  wrong(R"({"prompt":"p","new":"n","locality":"x"})", "\"locality\": found \"x\", expected questions");
+  wrong(R"({"prompt":"p","new":"n","locality":{"prompt":"l"}})", "\"locality\": the field \"answer\" is missing");
+  wrong(R"({"prompt":"p","new":"n","locality":{"answer":"l"}})", "\"locality\": the field \"prompt\" is missing");
+  wrong(R"({"prompt":"p","new":"n","locality":{"prompt":"l","answer":3}})",
+        "\"locality\": \"answer\" is 3, expected a");
   wrong(R"({"prompt":"p","new":"n","locality":["x"]})", "\"locality\"[0]: found \"x\", expected an object");
   wrong(R"({"prompt":"p","new":"n","locality":[{"prompt":"l"}]})", "\"locality\"[0]: the field \"answer\" is missing");
   wrong(R"({"prompt":"p","new":"n","locality":[{"prompt":"l","answer":""}]})", "\"locality\"[0]: \"answer\" is blank");

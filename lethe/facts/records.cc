@@ -1,6 +1,7 @@
 #include "lethe/facts/records.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -64,9 +65,26 @@ std::vector<Record> from_json_lines(const fs::path& path, std::string_view text,
 
 std::string printable(std::string_view text) { return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace); }
 
-std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_t limit) {
+// One cell of a row, in the field of its column. A column that stands more than once makes a list: of the rephrasings
+// that there are, or of texts that are pairs with those of another column, blank ones too.
+void add_cell(Json& fields, const std::string& column, bool repeated, std::string cell, const std::string& where) {
   static const std::set<std::string> kLists = {"rephrase", "rephrase_prompt", "ground_truth", "locality",
                                                "portability"};
+  const bool is_json = kLists.contains(column) && cell.find_first_of("[{") == 0;
+  const bool blank = trimmed(cell).empty();
+  Json value = is_json ? parse_strict_json(cell, where + ", column " + column) : Json(std::move(cell));
+  if (!repeated) {
+    fields[column] = std::move(value);
+  } else if (value.is_array()) {
+    for (Json& text : value) fields[column].push_back(std::move(text));
+  } else if (!blank || column != "rephrase") {
+    fields[column].push_back(std::move(value));
+  }
+}
+
+std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_t limit) {
+  static const std::set<std::string> kRepeatable = {
+      "", "rephrase", "locality_prompt", "locality_answer", "portability_prompt", "portability_answer"};
   const std::string_view header = trimmed(text).substr(0, trimmed(text).find('\n'));
   check(std::ranges::any_of(parse_csv(header, path.string()).columns,
                             [](const std::string& column) { return column == "prompt" || column == "src"; }),
@@ -75,6 +93,10 @@ std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_
         "with {}",
         path.string(), printable(header.substr(0, 40)));
   Csv csv = parse_csv(text, path.string(), limit);
+  std::map<std::string, int> count;
+  for (const std::string& column : csv.columns)
+    check(++count[column] == 1 || kRepeatable.contains(column), "{}: the header names the column \"{}\" twice",
+          path.string(), column);
   check(!csv.rows.empty(), "{}: a header line and nothing else, expected facts", path.string());
   std::vector<Record> records;
   for (CsvRow& row : csv.rows) {
@@ -83,10 +105,10 @@ std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_
     for (size_t i = 0; i < row.cells.size(); ++i) {
       std::string& cell = row.cells[i];
       const std::string& column = csv.columns[i];
-      if (cell.empty() || column.empty()) continue;
+      const bool repeated = count[column] > 1;
+      if (column.empty() || (cell.empty() && !repeated)) continue;
       check(is_valid_utf8(column) && is_valid_utf8(cell), "{}: the text is not UTF-8", where);
-      const bool is_json = kLists.contains(column) && (cell[0] == '[' || cell[0] == '{');
-      fields[column] = is_json ? parse_strict_json(cell, where + ", column " + column) : Json(std::move(cell));
+      add_cell(fields, column, repeated, std::move(cell), where);
     }
     add(records, std::move(where), std::move(fields));
   }

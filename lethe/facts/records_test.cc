@@ -39,6 +39,22 @@ TEST_CASE("a list, one object, lines and CSV are told by their content") {
   CHECK(rows[0].where.ends_with("/facts, index 0 (line 2)"));
 }
 
+TEST_CASE("columns that stand several times in CSV are lists") {
+  const auto rows = records(
+      "prompt,new,rephrase,rephrase,locality_prompt,locality_answer,locality_prompt,locality_answer,,\n"
+      "p,n,r,s,l,a,m,b,0,1\n"
+      "p,n,,\"[\"\"t\"\",\"\"u\"\"]\",,,m,b,0,1\n"
+      "p,n,, ,,,,,0,1\n");
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].fields == Json::parse(R"({"prompt":"p","new":"n","rephrase":["r","s"],"locality_prompt":["l","m"],
+                                          "locality_answer":["a","b"]})"));
+  CHECK(rows[1].fields == Json::parse(R"({"prompt":"p","new":"n","rephrase":["t","u"],"locality_prompt":["","m"],
+                                          "locality_answer":["","b"]})"));
+  CHECK_FALSE(rows[2].fields.contains("rephrase"));
+  wrong("prompt,new,prompt\na,b,c\n", "/facts: the header names the column \"prompt\" twice");
+  wrong("prompt,new,locality,locality\na,b,,\n", "/facts: the header names the column \"locality\" twice");
+}
+
 TEST_CASE("a limit reads no further") {
   CHECK(records("{\"a\":1}\n{\"a\":2}\nbroken", 2).size() == 2);
   CHECK(records("[{\"a\":1},{\"a\":2},3]", 2).size() == 2);
