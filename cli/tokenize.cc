@@ -12,6 +12,8 @@
 namespace lethe::cli {
 namespace {
 
+fs::path input(const fs::path& file) { return file == "-" ? "/dev/stdin" : file; }
+
 void print_tokens(const text::Tokenizer& tokenizer, const std::vector<int32_t>& ids, bool json) {
   std::vector<std::string> tokens;
   for (const int32_t id : ids) {
@@ -55,8 +57,8 @@ void tokenize(Arguments arguments) {
       .required();
   options.add("text", text, "the text").positional();
   options.group("Input instead of TEXT");
-  options.add("file", file, "the text of a file");
-  options.add("jsonl", jsonl, "lines with a field \"text\"; one JSON array of ids a line comes out");
+  options.add("file", file, "the text of a file; -: of stdin");
+  options.add("jsonl", jsonl, "lines with a field \"text\", -: from stdin; one JSON array of ids a line comes out");
   options.add("decode", decode, "ids to turn into text").at_least(0).at_most(INT32_MAX);
   options.group("Options");
   options.add("add-special-tokens", add_special_tokens, "with the tokens that the tokenizer puts around a text");
@@ -69,12 +71,15 @@ void tokenize(Arguments arguments) {
 
   if (options.was_set("decode")) {
     options.no_effect("add-special-tokens", "--decode adds nothing");
-    const std::string decoded = study::open_tokenizer(model).decode(std::vector<int32_t>(decode.begin(), decode.end()));
+    const text::Tokenizer tokenizer = study::open_tokenizer(model);
+    const std::vector<int32_t> ids(decode.begin(), decode.end());
+    for (const int32_t id : ids) tokenizer.token(id);  // an unknown one is an error
+    const std::string decoded = tokenizer.decode(ids);
     return common.json ? print_json(OrderedJson::object({{"text", decoded}})) : print(decoded + "\n");
   }
   const text::Tokenizer tokenizer = study::open_tokenizer(model);
-  if (options.was_set("jsonl")) return print_jsonl(tokenizer, jsonl, add_special_tokens);
-  if (options.was_set("file")) text = read_file(file);
+  if (options.was_set("jsonl")) return print_jsonl(tokenizer, input(jsonl), add_special_tokens);
+  if (options.was_set("file")) text = read_file(input(file));
   print_tokens(tokenizer, tokenizer.encode(text, add_special_tokens), common.json);
 }
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "tests/e2e/bad_input.h"
 
@@ -56,6 +57,21 @@ TEST_CASE("tokenize: ids, tokens, and back") {
   const Run decoded = run_lethe({"tokenize", golden(kStories), "--decode", ids.substr(1, ids.size() - 2), "--json"});
   REQUIRE(decoded.status == 0);
   CHECK(decoded.json() == Json{{"text", cases[0]["text"]}});
+  check_fails(1, {"tokenize", golden(kStories), "--decode", "3,99999999"}, {"id 99999999", "its ids are 0 to 511"});
+}
+
+TEST_CASE("tokenize: - is stdin") {
+  const TempDir dir;
+  const std::string text = (dir / "text").string(), out = (dir / "out").string();
+  lethe::write_file(text, "{\"text\": \"one day\"}\n");
+  for (const std::string option : {"--file", "--jsonl"}) {
+    CAPTURE(option);
+    const std::string command = std::string(LETHE_PROGRAM) + " tokenize " + golden(kStories) + " " + option;
+    REQUIRE(std::system((command + " - < " + text + " > " + out).c_str()) == 0);
+    CHECK(lethe::read_file(out) == run_lethe({"tokenize", golden(kStories), option, text}).out);
+    CHECK_FALSE(lethe::read_file(out).empty());
+  }
+  CHECK(contains(run_lethe({"tokenize", "--help"}).out, "-: of stdin"));
 }
 
 TEST_CASE("tokenize: one input, and one only") {
