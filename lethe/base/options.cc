@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 namespace lethe {
 namespace {
@@ -178,10 +179,20 @@ const Option& Options::at(std::string_view name) const {
 
 bool Options::was_set(std::string_view name) const { return at(name).set_; }
 
-void Options::no_effect(std::string_view name, std::string_view reason) {
+bool Options::was_typed(std::string_view name) const { return was_set(name) && !at(name).from_file_; }
+
+void Options::no_effect(std::string_view name, std::string_view reason, std::string_view because) {
   Option& option = const_cast<Option&>(at(name));
-  if (option.set_) fail_usage("{} has no effect: {}", option.as_typed(), reason);
-  option.effective_ = false;
+  const bool dropped = option.set_ && option.from_file_ && !because.empty() && was_typed(because);
+  if (option.set_ && !dropped) fail_usage("{} has no effect: {}", option.as_typed(), reason);
+  if (dropped) option.reset_();
+  option.set_ = option.effective_ = false;
+}
+
+void Options::overrides(std::string_view winner, std::string_view other, std::string_view reason) {
+  if (!was_set(winner)) return;
+  if (was_typed(other) && !was_typed(winner)) std::swap(winner, other);
+  no_effect(other, reason, winner);
 }
 
 void Options::explain(std::string_view name, std::string help) {

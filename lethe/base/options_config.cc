@@ -73,6 +73,7 @@ void Options::read_config(const fs::path& path) {
       value = option.from_text(node.as_string()->get());  // "on" for a switch, "2" for a number, "q_proj,v_proj"
     }
     option.set(value, as_written(node), where);
+    option.from_file_ = true;
   }
 }
 

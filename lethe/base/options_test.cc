@@ -157,6 +157,50 @@ TEST_CASE("a configuration file gives any option, and arguments win") {
   CHECK(p.options.was_set("rate"));
 }
 
+TEST_CASE("what a file gives may lose its effect by an argument, and has its default then") {
+  const TempDir dir;
+  lethe::write_file(dir / "c.toml", "rate = 1\nnum-train-epochs = 5\nlora-target = [\"a\"]\n");
+  const std::string path = (dir / "c.toml").string();
+  Parsed p({"m", "--config", path, "--method", "ft"});
+  CHECK(p.options.was_set("rate"));
+  CHECK_FALSE(p.options.was_typed("rate"));
+  CHECK(p.options.was_typed("method"));
+  for (const char* name : {"rate", "num-train-epochs", "lora-target"})
+    p.options.no_effect(name, "ft has none", "method");
+  CHECK(p.config.rate == 0.3);
+  CHECK_FALSE(p.config.epochs.has_value());
+  CHECK(p.config.targets == Arguments{"q_proj", "v_proj"});
+  CHECK_FALSE(p.options.was_set("rate"));
+  CHECK_FALSE(p.options.json().contains("rate"));
+
+  const auto refused = [&](const Arguments& arguments, const char* because) {
+    Parsed wrong(arguments);
+    CHECK_THROWS_WITH_AS(wrong.options.no_effect("rate", "ft has none", because), "--rate has no effect: ft has none",
+                         UsageError);
+  };
+  refused({"m", "--config", path, "--method", "ft", "--rate", "2"}, "method");  // typed itself
+  refused({"m", "--config", path}, "method");                                   // the file contradicts itself
+  refused({"m", "--config", path, "--method", "ft"}, "");
+}
+
+TEST_CASE("of two options that exclude each other an argument wins over the file") {
+  const TempDir dir;
+  const auto overrides = [&](const std::string& toml, Arguments arguments) {
+    lethe::write_file(dir / "c.toml", toml);
+    arguments.insert(arguments.end(), {"m", "--config", (dir / "c.toml").string()});
+    Parsed p(arguments);
+    p.options.overrides("max-steps", "num-train-epochs", "--max-steps ends it");
+    return p.options.json();
+  };
+  CHECK_FALSE(overrides("num-train-epochs = 5\n", {"--max-steps", "6"}).contains("num-train-epochs"));
+  CHECK(overrides("", {"--num-train-epochs", "6"})["num-train-epochs"] == 6);
+  const auto epochs = overrides("max-steps = 5\n", {"--num-train-epochs", "6"});
+  CHECK(epochs["num-train-epochs"] == 6);
+  CHECK_FALSE(epochs.contains("max-steps"));
+  CHECK_THROWS_AS(overrides("", {"--max-steps", "5", "--num-train-epochs", "6"}), UsageError);
+  CHECK_THROWS_AS(overrides("max-steps = 5\nnum-train-epochs = 5\n", {}), UsageError);
+}
+
 TEST_CASE("a configuration file may write any value as a text") {
   const TempDir dir;
   lethe::write_file(dir / "c.toml", "rate = \"0.5\"\nmax-steps = \"2\"\nshuffle = \"off\"\nids = \"3,4\"\n");

@@ -85,10 +85,10 @@ void FinetuneConfig::add_to(Options& options) {
 void FinetuneConfig::resolve(Options& options) {
   if (method == "full") {
     train::LoraOptions::no_effect(options, "full trains no LoRA");
-    options.no_effect("merge", "full writes the whole model");
+    options.no_effect("merge", "full writes the whole model", "method");
   }
   training.resolve(options);
-  template_given = options.was_set("template");
+  template_given = options.was_typed("template");
   if (!training.learning_rate) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
   if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
   if (run_dir.empty()) run_dir = out / "lethe";

@@ -293,11 +293,11 @@ void UpdateConfig::resolve(Options& options) {
   const bool learns_by_lora = m.learn == edit::Tuning::kLora, forgets_by_lora = m.forget == edit::Tuning::kLora;
   if (!m.forgets())
     for (const char* name : {"rate", "forget-epochs", "forget-learning-rate"})
-      options.no_effect(name, fmt::format("{} forgets nothing", method));
+      options.no_effect(name, fmt::format("{} forgets nothing", method), "method");
   if (!m.has_lora()) train::LoraOptions::no_effect(options, fmt::format("{} uses no LoRA", method));
-  if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method));
+  if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method), "method");
+  if (m.forgets()) options.overrides("max-steps", "forget-epochs", "--max-steps ends each stage");
   training.resolve(options);
-  if (m.forgets() && training.max_steps) options.no_effect("forget-epochs", "--max-steps ends each stage");
   if (facts.path.empty() == (facts.old_file.empty() && facts.new_file.empty()))
     fail_usage("update takes FACTS, or --old-file and --new-file");
   // Chosen by measurement on SmolLM2-135M (docs/defaults.md).

@@ -32,11 +32,13 @@ void TrainingConfig::add_to(Options& options) {
   options.add("logging-steps", logging_steps, "log every N steps").at_least(1);
 }
 
-void TrainingConfig::resolve(Options& options) const {
-  if (max_steps) options.no_effect("num-train-epochs", "--max-steps ends the training");
-  if (warmup_steps > 0) options.no_effect("warmup-ratio", "--warmup-steps says how long the warm-up is");
+void TrainingConfig::resolve(Options& options) {
+  options.overrides("max-steps", "num-train-epochs", "--max-steps ends the training");
+  if (warmup_steps > 0)
+    options.overrides("warmup-steps", "warmup-ratio", "--warmup-steps says how long the warm-up is");
   if (optim == "sgd")
-    for (const char* name : {"adam-beta1", "adam-beta2", "adam-epsilon"}) options.no_effect(name, "sgd has none");
+    for (const char* name : {"adam-beta1", "adam-beta2", "adam-epsilon"})
+      options.no_effect(name, "sgd has none", "optim");
 }
 
 void LoraOptions::add_to(Options& options) {
@@ -51,7 +53,8 @@ void LoraOptions::add_to(Options& options) {
 }
 
 void LoraOptions::no_effect(Options& options, const std::string& reason) {
-  for (const char* name : {"lora-rank", "lora-alpha", "lora-dropout", "lora-target"}) options.no_effect(name, reason);
+  for (const char* name : {"lora-rank", "lora-alpha", "lora-dropout", "lora-target"})
+    options.no_effect(name, reason, "method");
 }
 
 }  // namespace lethe::train

@@ -32,7 +32,7 @@ struct TrainingConfig {
 
   void add_to(Options& options);
   // Refuses options that others rob of their effect.
-  void resolve(Options& options) const;
+  void resolve(Options& options);
 };
 
 struct LoraOptions {
@@ -42,7 +42,7 @@ struct LoraOptions {
   std::vector<std::string> lora_target;  // none: the family's usual ones
 
   void add_to(Options& options);
-  // The options have no effect in this run: an error where one was set.
+  // The options have no effect in this run because of --method: an error where one was set (Options::no_effect).
   static void no_effect(Options& options, const std::string& reason);
   model::LoraConfig config() const { return {lora_rank, lora_alpha, lora_dropout, lora_target}; }
 };

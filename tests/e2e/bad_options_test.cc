@@ -1,5 +1,6 @@
 // Wrong arguments: status 2 before any work, with the option, its value and what was expected.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "tests/e2e/bad_input.h"
 
@@ -183,6 +184,45 @@ TEST_CASE("--config: TOML that is broken, unknown or of the wrong kind names its
   lethe::write_file(config, "rate = -1\nmethod = \"ft\"\nmax_steps = 1\n");
   check_fails(2, {"update", model, facts, "--out", out.string(), "--config", config.string(), "--rate", "1"},
               {"--rate has no effect"});
+}
+
+TEST_CASE("a run's config.toml with another method, or another length") {
+  const TempDir dir;
+  const std::string model = copy_model(dir).string(), facts = write_facts(dir).string();
+  lethe::write_file(dir / "data.jsonl", "{\"text\": \"a b c\"}\n");
+  const std::string data = (dir / "data.jsonl").string();
+  int count = 0;
+  const auto run = [&](std::vector<std::string> arguments) {  // what it resolved to
+    const fs::path out = dir / fmt::format("out{}", ++count);
+    arguments.insert(arguments.end(), {"--out", out.string()});
+    check_works(arguments);
+    return (out / "lethe" / "config.toml").string();
+  };
+  const auto holds = [](const std::string& config, const std::string& name) {
+    return contains(lethe::read_file(config), "\n" + name + " = ");
+  };
+  const std::string full =
+      run({"update", model, facts, "--forget-epochs", "1", "--num-train-epochs", "1", "--no-eval"});
+  CHECK(holds(full, "forget-epochs"));
+  const std::string steps = run({"update", "--config", full, "--max-steps", "1"});
+  CHECK(holds(steps, "max-steps"));
+  CHECK_FALSE(holds(steps, "forget-epochs"));
+  CHECK_FALSE(holds(steps, "num-train-epochs"));
+  const std::string epochs = run({"update", "--config", steps, "--forget-epochs", "2", "--num-train-epochs", "1"});
+  CHECK(holds(epochs, "forget-epochs"));
+  CHECK_FALSE(holds(epochs, "max-steps"));
+  const std::string ft = run({"update", "--config", full, "--method", "ft"});
+  for (const char* name : {"rate", "forget-epochs", "forget-learning-rate"}) CHECK_FALSE(holds(ft, name));
+  const std::string lora = run({"update", "--config", steps, "--method", "f-lora"});
+  CHECK(holds(lora, "lora-rank"));
+  CHECK_FALSE(holds(run({"update", "--config", lora, "--method", "f-ft"}), "lora-rank"));
+  check_fails(2, {"update", "--config", full, "--out", (dir / "no").string(), "--method", "ft", "--rate", "1"},
+              {"--rate has no effect", "ft"});
+
+  const std::string adapter = run({"finetune", model, data, "--num-train-epochs", "1"});
+  CHECK(run({"finetune", "--config", adapter}).size() > 0);
+  const std::string whole = run({"finetune", "--config", adapter, "--method", "full", "--max-steps", "1"});
+  for (const char* name : {"lora-rank", "merge", "num-train-epochs"}) CHECK_FALSE(holds(whole, name));
 }
 
 TEST_CASE("--template without an instruction, lengths beyond the positions, and a model before of other tokens") {
