@@ -27,7 +27,7 @@ void convert(Arguments arguments) {
       .placeholder("MODEL");
   options.add("dtype", dtype, "of the weights; otherwise the source's own, and BF16 for quantised ones")
       .one_of({"F32", "F16", "BF16"});
-  options.add("overwrite", overwrite, "replace the model in a directory that exists").flag();
+  options.add("overwrite", overwrite, "replace the model in --out, where there is one; other files stay").flag();
   if (!common.start(options, arguments)) return;
 
   study::check_apart(out, model);

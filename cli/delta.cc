@@ -28,7 +28,7 @@ void diff(Arguments arguments) {
   options.add("tuned", tuned, "the model after; the same parameters").positional().required();
   options.group("Options");
   options.add("out", out, "the DELTA to write").placeholder("FILE").required();
-  options.add("overwrite", overwrite, "replace a file that exists").flag();
+  options.add("overwrite", overwrite, "replace the file --out, where it exists").flag();
   if (!common.start(options, arguments)) return;
   edit::delta_diff(base, tuned, out, overwrite);
   written(common, out);
@@ -48,7 +48,7 @@ void apply(Arguments arguments) {
   options.group("Options");
   options.add("scale", scale, "how much of it; negative to undo");
   options.add("out", out, "the model to write").placeholder("DIR").required();
-  options.add("overwrite", overwrite, "replace the model in a directory that exists").flag();
+  options.add("overwrite", overwrite, "replace the model in --out, where there is one; other files stay").flag();
   if (!common.start(options, arguments)) return;
   edit::delta_apply(model, delta, scale, out, overwrite);
   written(common, out);

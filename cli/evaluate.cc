@@ -57,7 +57,7 @@ void evaluate(Arguments arguments) {
   options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
       .placeholder("MODEL");
   options.add("rows", rows, "write one JSON line a fact").placeholder("FILE.jsonl");
-  options.add("overwrite", overwrite, "replace a file of --rows that exists").flag();
+  options.add("overwrite", overwrite, "replace the file --rows, where it exists").flag();
   if (!common.start(options, arguments)) return;
 
   std::optional<AtomicFile> rows_file;  // opened first: a path that cannot be written is no surprise at the end

@@ -136,8 +136,8 @@ void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_vi
   const bool directory = fs::is_directory(out);
   if (kind == OutKind::kDirectory) check(directory, "{} {} is a file, a directory is expected", option, out.string());
   if (kind == OutKind::kFile) check(!directory, "{} {} is a directory, a file is expected", option, out.string());
-  check(overwrite, "{} {} exists; --overwrite replaces {}{}", option, out.string(), directory ? "what is in it" : "it",
-        hint);
+  check(overwrite, "{} {} exists; --overwrite replaces {}{}", option, out.string(),
+        directory ? "the model in it" : "it", hint);
 }
 
 }  // namespace lethe

@@ -73,7 +73,7 @@ void FinetuneConfig::add_to(Options& options) {
       .one_of({"none", "alpaca", "chat"});
   options.add("limit", limit, "only the first N examples; 0: all").at_least(0);
   options.group("Output");
-  options.add("overwrite", overwrite, "replace what is in --out").flag().not_resolved();
+  options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);

@@ -277,7 +277,7 @@ void UpdateConfig::add_to(Options& options) {
   options.group("Output");
   options.add("no-eval", no_eval, "measure nothing before and after").flag();
   options.add("save-adapter", save_adapter, "also leave OUT/adapter, a PEFT adapter on MODEL (lora, f-lora)").flag();
-  options.add("overwrite", overwrite, "replace what is in --out").flag().not_resolved();
+  options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
