@@ -82,4 +82,8 @@ int run_main(Arguments arguments) {
 }  // namespace
 }  // namespace lethe::cli
 
-int main(int argc, char** argv) { return lethe::cli::run_main(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  if (!words.empty()) lethe::cli::program = words[0];
+  return lethe::cli::run_main(std::span(words).subspan(words.empty() ? 0 : 1));
+}

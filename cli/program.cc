@@ -48,14 +48,15 @@ std::string json_text(const OrderedJson& json) {
 void print_json(const OrderedJson& json) { print(json_text(json) + "\n"); }
 
 std::string command_line(std::string_view command, Arguments arguments) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+%@";
-  std::string line = fmt::format("lethe {}", command);
-  for (const std::string& argument : arguments) {
-    const bool plain = !argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos;
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+%@";
+  const auto shell_word = [](const std::string& word) {
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
     std::string quoted;
-    for (const char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    line += plain ? " " + argument : " '" + quoted + "'";
-  }
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return "'" + quoted + "'";
+  };
+  std::string line = fmt::format("{} {}", shell_word(program), command);
+  for (const std::string& argument : arguments) line += " " + shell_word(argument);
   return line;
 }
 

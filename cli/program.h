@@ -42,7 +42,9 @@ struct Common {
   tensor::DType dtype() const;  // of computation: what --precision says, auto being bf16 where the processor has it
 };
 
-// "lethe update MODEL 'my facts.json'": what a shell would read the same.
+inline std::string program = "lethe";  // as it was started: argv[0]
+
+// "build/lethe update MODEL 'my facts.json'": what a shell would read the same.
 std::string command_line(std::string_view command, Arguments arguments);
 // The same with --resume.
 std::string resume_command(std::string_view command, Arguments arguments);

@@ -18,7 +18,7 @@ using lethe::Json;
 
 // The arguments of the command that an interrupted run prints.
 Arguments printed_command(const std::string& err) {
-  const std::string mark = "go on with: lethe ";
+  const std::string mark = "go on with: " LETHE_PROGRAM " ";  // as it was started
   const size_t at = err.find(mark);
   REQUIRE(at != std::string::npos);
   std::istringstream words(err.substr(at + mark.size()));
