@@ -32,4 +32,22 @@ std::vector<Fact> read_facts(const FactsFile& file) {
   return facts;
 }
 
+OrderedJson native_record(const Fact& fact) {
+  const auto questions = [](const std::vector<Question>& all) {
+    OrderedJson list = OrderedJson::array();
+    for (const Question& q : all) list.push_back({{"prompt", q.prompt}, {"answer", q.answer}});
+    return list;
+  };
+  OrderedJson record{{"prompt", fact.prompt},
+                     {"old", fact.old_answer},
+                     {"new", fact.new_answer},
+                     {"subject", fact.subject},
+                     {"rephrase", fact.rephrasings},
+                     {"locality", questions(fact.locality)},
+                     {"portability", questions(fact.portability)}};
+  for (const char* optional : {"old", "subject", "rephrase", "locality", "portability"})
+    if (record[optional].empty() || record[optional] == "") record.erase(optional);
+  return record;
+}
+
 }  // namespace lethe::facts

@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "lethe/base/file.h"
+#include "lethe/base/json.h"
 
 namespace lethe::facts {
 
@@ -59,5 +60,8 @@ struct FactsFile {
 };
 
 std::vector<Fact> read_facts(const FactsFile& file);
+
+// The fact in the native format, without the fields that it does not have.
+OrderedJson native_record(const Fact& fact);
 
 }  // namespace lethe::facts

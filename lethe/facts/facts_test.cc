@@ -56,6 +56,23 @@ TEST_CASE("native facts in CSV, with a byte order mark") {
   CHECK(facts[1].locality.empty());
 }
 
+TEST_CASE("a native record reads back as the same fact") {
+  const TempDir dir;
+  for (const char* name : {"native.jsonl", "zsre.json"}) {
+    const auto facts = golden(name);
+    std::string lines;
+    for (const Fact& fact : facts) lines += native_record(fact).dump() + "\n";
+    write_file(dir / "native.jsonl", lines);
+    const auto again = read_facts({.path = dir / "native.jsonl"});
+    REQUIRE(again.size() == facts.size());
+    for (size_t i = 0; i < facts.size(); ++i) {
+      CHECK(native_record(again[i]) == native_record(facts[i]));
+      CHECK(again[i].old_answer == facts[i].old_answer);
+      CHECK(again[i].locality.size() == facts[i].locality.size());
+    }
+  }
+}
+
 TEST_CASE("ZsRE: pred is the old answer") {
   const Fact fact = golden("zsre.json").at(0);
   CHECK(fact.prompt == "Which family does Ramalinaceae belong to?");

@@ -36,15 +36,21 @@ std::vector<int32_t> stop_ids(const model::ModelConfig& config, const text::Toke
 std::vector<std::string> greedy_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const text::Template& format, const std::vector<std::string>& prompts,
                                         int64_t max_new_tokens) {
-  std::vector<std::vector<int32_t>> ids;
-  for (const std::string& prompt : prompts) ids.push_back(text::encode_prompt(tokenizer, format, prompt));
+  constexpr size_t kBatch = 32;  // the caches of so many sequences lie in memory at once
   model::GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
   options.model_name = model.name;
   options.stop_ids = stop_ids(model.transformer.config(), &tokenizer);
+  run::Progress progress("ask", std::ssize(prompts), "prompts");
   std::vector<std::string> answers;
-  for (const auto& answer : model::generate(model.transformer, ids, options))
-    answers.push_back(first_sentence(tokenizer.decode(answer, true)));
+  while (answers.size() < prompts.size()) {
+    std::vector<std::vector<int32_t>> ids;
+    for (size_t i = answers.size(); i < prompts.size() && ids.size() < kBatch; ++i)
+      ids.push_back(text::encode_prompt(tokenizer, format, prompts[i]));
+    for (const auto& answer : model::generate(model.transformer, ids, options))
+      answers.push_back(first_sentence(tokenizer.decode(answer, true)));
+    progress.update(std::ssize(answers));
+  }
   return answers;
 }
 

@@ -180,6 +180,7 @@ EvaluationDetail evaluate(const NamedModel& model, const text::Tokenizer& tokeni
                            {"old_generality", old_generality.end_fact()}});
   }
   Evaluation& e = detail.summary;
+  e.locality_compares_models = before != nullptr;
   e.reliability = reliability.percent();
   e.generality = generality.percent();
   e.locality = locality.percent();
@@ -193,35 +194,56 @@ std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation
   struct Row {
     const char* name;
     const Measure Evaluation::*measure;
+  };
+  const bool unchanged = columns.back().second.locality_compares_models;
+  const Row rows[] = {
+      {"reliability (new answers)", &Evaluation::reliability},
+      {"generality (rephrased)", &Evaluation::generality},
+      {unchanged ? "locality (as before)" : "locality (the file's answers)", &Evaluation::locality},
+      {"portability (what follows)", &Evaluation::portability},
+      {"old answers", &Evaluation::old_reliability},
+      {"old answers, rephrased", &Evaluation::old_generality},
+  };
+  struct Group {
+    const char* name;
     double Measure::*value;
     const int64_t Measure::*count;
   };
-  static const Row rows[] = {
-      {"reliability (new answers)", &Evaluation::reliability, &Measure::token_accuracy, &Measure::count},
-      {"  exact match", &Evaluation::reliability, &Measure::exact_match, &Measure::count},
-      {"  success, p(new) > p(old)", &Evaluation::reliability, &Measure::success, &Measure::compared},
-      {"generality (rephrased)", &Evaluation::generality, &Measure::token_accuracy, &Measure::count},
-      {"  exact match", &Evaluation::generality, &Measure::exact_match, &Measure::count},
-      {"locality (unrelated)", &Evaluation::locality, &Measure::token_accuracy, &Measure::count},
-      {"portability", &Evaluation::portability, &Measure::token_accuracy, &Measure::count},
-      {"old answers left", &Evaluation::old_reliability, &Measure::token_accuracy, &Measure::count},
-      {"  rephrased", &Evaluation::old_generality, &Measure::token_accuracy, &Measure::count},
-  };
-  const auto width = [](const std::string& name) { return std::max<size_t>(10, name.size() + 2); };
-  std::string table = fmt::format("{:<28}", "percent");
-  for (const auto& [name, evaluation] : columns) table += fmt::format("{:>{}}", name, width(name));
+  constexpr Group groups[] = {{"token accuracy", &Measure::token_accuracy, &Measure::count},
+                              {"exact match", &Measure::exact_match, &Measure::count},
+                              {"success", &Measure::success, &Measure::compared}};
+  constexpr size_t kName = 29, kColumn = 8;
+  const size_t width = std::max<size_t>(16, kColumn * columns.size());
+  std::string table = columns.size() == 1 ? columns[0].first + "\n" : "";
+  table += fmt::format("{:<{}}", "percent", kName);
+  for (const Group& group : groups) table += fmt::format("{:>{}}", group.name, width);
   table += '\n';
-  for (const Row& row : rows) {
-    std::string line = fmt::format("{:<28}", row.name);
-    bool any = false;
-    for (const auto& [name, evaluation] : columns) {
-      const Measure& m = evaluation.*row.measure;
-      const bool has = m.*row.count > 0;
-      line += has ? fmt::format("{:>{}.1f}", m.*row.value, width(name)) : fmt::format("{:>{}}", "-", width(name));
-      any |= has;
-    }
-    if (any) table += line + '\n';
+  if (columns.size() > 1) {
+    table += std::string(kName, ' ');
+    for (size_t g = 0; g < std::size(groups); ++g)
+      for (const auto& [name, evaluation] : columns) table += fmt::format("{:>{}}", name, width / columns.size());
+    table += '\n';
   }
+  for (const Row& row : rows) {
+    std::string line = fmt::format("{:<{}}", row.name, kName);
+    bool any = false;
+    for (const Group& group : groups)
+      for (const auto& [name, evaluation] : columns) {
+        const Measure& m = evaluation.*row.measure;
+        const bool comparable =
+            row.measure != &Evaluation::locality || evaluation.locality_compares_models == unchanged;
+        const bool has = m.*group.count > 0 && comparable;
+        line += fmt::format("{:>{}}", has ? fmt::format("{:.1f}", m.*group.value) : "", width / columns.size());
+        any |= has;
+      }
+    if (any) table += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  table +=
+      "\ntoken accuracy: the share of an answer's tokens that are the model's first choice; exact match: of answers, "
+      "all\n"
+      "of them; success: of facts, this answer is likelier than the other one (new and old)\n";
+  if (columns.back().second.locality.count == 0)
+    table += "locality was not measured: no fact has a locality question, so side effects are not known\n";
   return table;
 }
 

@@ -27,6 +27,7 @@ struct Evaluation {
   int64_t facts = 0;
   Measure reliability, generality, locality, portability;  // of the new answers
   Measure old_reliability, old_generality;                 // of the old ones
+  bool locality_compares_models = false;                   // else with the file's own answers
   OrderedJson json() const;
 };
 
@@ -52,7 +53,9 @@ text::Example encode_question(const text::Tokenizer& tokenizer, const text::Temp
 void check_questions(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,
                      const std::vector<facts::Fact>& facts);
 
-// As a table for people: one column an evaluation.
+// As a table for people: of each kind of measure a column an evaluation (a single one is named above), what the words
+// mean, and what was not measured. Where the last evaluation's locality compares models, those that compare with the
+// file's answers show none.
 std::string evaluation_table(const std::vector<std::pair<std::string, Evaluation>>& columns);
 
 }  // namespace lethe::measure

@@ -96,14 +96,28 @@ TEST_CASE("several questions of a fact count as their mean, then the facts'") {
   CHECK(e.portability.count == 2);
 }
 
-TEST_CASE("the table: a column a model, wide enough for its name; no line of what was not asked") {
+TEST_CASE("the table: columns of each measure; no line of what was not asked") {
   Evaluation e;
   e.reliability = {50, 25, 75, 10, 4, 4};
-  const std::string table = evaluation_table({{"before", e}, {"a-long-model-name", e}});
-  CHECK(table.starts_with("percent                         before  a-long-model-name\n"));
-  CHECK(table.find("reliability (new answers)         50.0               50.0\n") != std::string::npos);
-  CHECK(table.find("p(new) > p(old)        75.0               75.0\n") != std::string::npos);
-  CHECK(table.find("generality") == std::string::npos);
+  const auto has = [](const std::string& table, const char* line) { return table.find(line) != std::string::npos; };
+  const std::string two = evaluation_table({{"before", e}, {"after", e}});
+  CHECK(
+      two.starts_with("percent                        token accuracy     exact match         success\n"
+                      "                               before   after  before   after  before   after\n"));
+  CHECK(has(two, "reliability (new answers)        50.0    50.0    25.0    25.0    75.0    75.0\n"));
+  CHECK_FALSE(has(two, "generality"));
+  CHECK(has(two, "locality was not measured"));
+
+  e.locality = {40, 30, 0, 0, 4, 0};
+  Evaluation after = e;
+  after.locality_compares_models = true;
+  const std::string one = evaluation_table({{"model", e}});
+  CHECK(one.starts_with("model\npercent "));
+  CHECK(has(one, "locality (the file's answers)            40.0            30.0\n"));
+  CHECK_FALSE(has(one, "not measured"));
+  // What is not comparable does not stand side by side.
+  CHECK(has(evaluation_table({{"before", e}, {"after", after}}),
+            "locality (as before)                     40.0            30.0\n"));
 }
 
 TEST_CASE("questions that cannot be asked begin with the place of their fact") {

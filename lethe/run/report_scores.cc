@@ -83,8 +83,11 @@ std::string summary_html(const OrderedJson& results) {
   say(kReliability, "{} of the new answers are now the model’s own");
   say(kOldAnswers, "{} of the old ones are left");
   say(kLocality, "answers to unrelated questions stayed the same in {}");
-  for (size_t i = 0; i < parts.size(); ++i) html += (i == 0 ? "; " : i + 1 < parts.size() ? ", " : ", and ") + parts[i];
-  return html + (parts.empty() ? ". The model was not evaluated." : ".");
+  for (size_t i = 0; i < parts.size(); ++i)
+    html += (i == 0 ? "; counted by exact match, " : i + 1 < parts.size() ? ", " : ", and ") + parts[i];
+  if (parts.empty()) return html + ". The model was not evaluated.";
+  const bool local = std::isfinite(number_at(kLocality.in(field_at(results, {"after"})), {"exact_match"}));
+  return html + (local ? "." : ". Side effects were not measured: no fact has a locality question.");
 }
 
 std::string before_and_after_html(const OrderedJson& results) {

@@ -82,7 +82,8 @@ TEST_CASE("the page says in plain words what happened, shows it, and is well for
   const std::string html = update_page(sample(), sample_metrics());
   CHECK(unbalanced(html) == "");
   CHECK(has(html,
-            "100 facts were updated by <strong>f-ft</strong>; <strong>98.7\u202F%</strong> of the new answers are now "
+            "100 facts were updated by <strong>f-ft</strong>; counted by exact match, <strong>98.7\u202F%</strong> of "
+            "the new answers are now "
             "the model’s own, <strong>4.1\u202F%</strong> of the old ones are left, and answers to unrelated questions "
             "stayed the same in <strong>71.0\u202F%</strong>."));
   CHECK(has(html, "<title>tiny, updated</title>"));
@@ -121,6 +122,9 @@ TEST_CASE("a page without evaluation, delta, cases or metrics still stands") {
   const std::string html = update_page(results, {});
   CHECK(unbalanced(html) == "");
   CHECK(has(html, "1 fact was updated by <strong>lora</strong>. The model was not evaluated."));
+  OrderedJson no_locality = sample();
+  no_locality["after"]["locality"] = {{"exact_match", nullptr}, {"count", 0}};
+  CHECK(has(update_page(no_locality, {}), "Side effects were not measured: no fact has a locality question."));
   results["forgotten"] = results["before"] = results["after"] = scores(50, 50, 50);
   const std::string three = update_page(results, {});
   CHECK(has(three, "<td>50.0\u202F%</td><td>50.0\u202F%</td><td>50.0\u202F%</td>"));

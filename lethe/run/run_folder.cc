@@ -16,7 +16,7 @@
 namespace lethe::run {
 namespace {
 
-constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile, kResultsFile, kReportFile};
+constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile, kFactsFile, kResultsFile, kReportFile};
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 

@@ -2,6 +2,7 @@
 //   config.toml                   the resolved settings, enough to repeat the run
 //   metrics.jsonl                 one object a logged step, on disk as it happens
 //   events.out.tfevents.0.lethe   the same for TensorBoard
+//   facts.jsonl                   where the model gave old answers: the facts with them
 //   results.json, report.html     what came out, and its page (lethe/run/report.h)
 // The folder belongs to one process at a time.
 #pragma once
@@ -20,6 +21,7 @@ namespace lethe::run {
 inline constexpr const char* kConfigFile = "config.toml";
 inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kEventsFile = "events.out.tfevents.0.lethe";
+inline constexpr const char* kFactsFile = "facts.jsonl";
 inline constexpr const char* kResultsFile = "results.json";
 inline constexpr const char* kReportFile = "report.html";
 

@@ -34,11 +34,13 @@ Data read_data(const FinetuneConfig& config, const model::ModelFiles& files, con
                                files.config().vocab_size};
   check(options.max_seq_length <= positions, "--max-seq-length {} is more than the model's {} positions",
         options.max_seq_length, positions);
+  options.add_eos_token = config.add_eos_token;
   Data data;
-  bool uses_template = false;
+  bool uses_template = false, eos_added = false;
   for (const std::string& file : config.files) {
     text::Dataset part = text::read_examples(file, tokenizer, options);
     uses_template |= part.uses_template;
+    eos_added |= part.eos_added;
     const size_t room = config.limit > 0 ? static_cast<size_t>(config.limit) - data.examples.size() : SIZE_MAX;
     if (part.examples.size() > room) part.examples.resize(room);
     data.truncated += std::ranges::count_if(part.truncated, [&](int64_t i) { return i < std::ssize(part.examples); });
@@ -46,6 +48,8 @@ Data read_data(const FinetuneConfig& config, const model::ModelFiles& files, con
                          std::make_move_iterator(part.examples.end()));
   }
   if (config.template_given && !uses_template) fail_usage("--template has no effect: no record is an instruction");
+  if (config.add_eos_token && !eos_added)
+    fail_usage("--add-eos-token has no effect: no record is a text or a completion");
   if (data.truncated > 0)
     run::message("{} of {} examples were cut to {} tokens", data.truncated, data.examples.size(),
                  options.max_seq_length);
@@ -71,6 +75,10 @@ void FinetuneConfig::add_to(Options& options) {
   options.add("merge", merge, "write the whole model with LoRA's update in it, not the adapter").flag();
   options.add("template", template_name, "for instructions: what is put around them")
       .one_of({"none", "alpaca", "chat"});
+  options
+      .add("add-eos-token", add_eos_token,
+           "the tokenizer's end-of-text token behind each text and completion, to be learned, too")
+      .flag();
   options.add("limit", limit, "only the first N examples; 0: all").at_least(0);
   options.group("Output");
   options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();

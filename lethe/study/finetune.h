@@ -17,7 +17,7 @@ struct FinetuneConfig {
   std::string template_name = "none";
   bool template_given = false;  // an error where no record is an instruction
   int64_t limit = 0;
-  bool merge = false, overwrite = false, resume = false;
+  bool add_eos_token = false, merge = false, overwrite = false, resume = false;
   train::TrainingConfig training;
   train::LoraOptions lora;
 

@@ -62,11 +62,10 @@ class Update {
       adapter.base_model = config_.model.string();
       model::write_adapter(config_.out / "adapter", adapter, files_.config(), true);
     }
-    if (table) *table = answers_text(after_look);
     if (table && before_.detail)
-      *table +=
-          measure::evaluation_table({{"before", before_.detail->summary}, {"after", after_look.detail->summary}}) +
-          "\n";
+      *table = answers_text(after_look) +
+               measure::evaluation_table({{"before", before_.detail->summary}, {"after", after_look.detail->summary}}) +
+               "\n";
     const OrderedJson page = page_json(edit, after_look);
     write_file(folder_.file(run::kReportFile), run::update_page(page, folder_.metrics()));
     folder_.write_json(run::kResultsFile, page);  // last: with it the run is complete
@@ -81,6 +80,8 @@ class Update {
     check(config_.training.max_seq_length <= files_.config().max_positions,
           "--max-seq-length {} is more than the model's {} positions", config_.training.max_seq_length,
           files_.config().max_positions);
+    check(!config_.add_eos_token || tokenizer_.eos_id(),
+          "--add-eos-token: the tokenizer of {} names no end-of-text token", config_.model.string());
     for (const facts::Fact& fact : facts) {
       check(!fact.old_answer.empty() || !method_.forgets() || config_.old == "from-model",
             "{}: no old answer to forget; give it one, take the model's own with --old from-model, or use --method ft",
@@ -105,7 +106,8 @@ class Update {
   Look look_at(Transformer& model, const std::string& name, const measure::LocalityAnswers* before) {
     const Clock::time_point begin = Clock::now();
     Look look;
-    if (!config_.no_eval) look.detail = measure::evaluate({model, name}, tokenizer_, format_, facts_, before);
+    if (config_.no_eval) return look;
+    look.detail = measure::evaluate({model, name}, tokenizer_, format_, facts_, before);
     std::vector<std::string> prompts;
     for (size_t i : case_facts_) prompts.push_back(facts_[i].prompt);
     look.answers = measure::greedy_answers({model, name}, tokenizer_, format_, prompts);
@@ -113,7 +115,7 @@ class Update {
     return look;
   }
 
-  // --old from-model: where the file gives no old answer, the model's own.
+  // --old from-model: where the file gives no old answer, the model's own. The facts with them stay in the run folder.
   void complete_old_answers(Transformer& model) {
     if (config_.old != "from-model") return;
     std::vector<size_t> missing;
@@ -127,14 +129,24 @@ class Update {
       fact.old_answer = answers[i];
       fact.where += ", with the model's own answer";
     }
+    std::string lines;
+    for (const facts::Fact& fact : facts_) lines += facts::native_record(fact).dump() + "\n";
+    write_file(folder_.file(run::kFactsFile), lines);
+    run::message("{} of {} old answers are the model's own; with them the facts are {}", missing.size(), facts_.size(),
+                 folder_.file(run::kFactsFile).string());
   }
 
   text::Example encode(const facts::Fact& fact, const std::string& answer) const {
     text::Example example =
         measure::encode_question(tokenizer_, format_, files_.config().max_positions, fact.where, fact.prompt, answer);
-    const int64_t most = config_.training.max_seq_length;
-    check(most == 0 || example.size() <= most, "{}: {} tokens, --max-seq-length allows {}", fact.where, example.size(),
-          most);
+    if (config_.add_eos_token) {
+      const int32_t end = tokenizer_.eos_id().value();
+      example.append({&end, 1}, true);
+    }
+    const int64_t positions = files_.config().max_positions;
+    const int64_t most = config_.training.max_seq_length > 0 ? config_.training.max_seq_length : positions;
+    check(example.size() <= most, "{}: {} tokens, {} {}", fact.where, example.size(),
+          most < positions ? "--max-seq-length allows" : "the model's positions are", most);
     return example;
   }
 
@@ -190,7 +202,7 @@ class Update {
   OrderedJson page_json(const edit::Edit& edit, const Look& after) const {
     const auto summary = [](const Look& look) { return look.detail ? look.detail->summary.json() : OrderedJson(); };
     OrderedJson cases = OrderedJson::array();
-    for (size_t i = 0; i < case_facts_.size(); ++i) {
+    for (size_t i = 0; i < before_.answers.size(); ++i) {  // none where nothing was asked
       const facts::Fact& fact = facts_[case_facts_[i]];
       OrderedJson entry{{"prompt", fact.prompt},        {"old", fact.old_answer}, {"new", fact.new_answer},
                         {"before", before_.answers[i]}, {"forgotten", nullptr},   {"after", after.answers[i]}};
@@ -217,7 +229,7 @@ class Update {
             {"cases", std::move(cases)}};
   }
 
-  // A few facts with the model's own answers, for people at a terminal.
+  // A few facts, with the model's own answers, for people at a terminal.
   std::string answers_text(const Look& after) const {
     constexpr size_t kShown = 5;
     std::string text;
@@ -263,6 +275,10 @@ void UpdateConfig::add_to(Options& options) {
   options.add("old", old, "where the file gives no old answer: from-model takes the model's own")
       .one_of({"given", "from-model"});
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
+  options
+      .add("add-eos-token", add_eos_token,
+           "teach the end of each answer, too: the tokenizer's end-of-text token behind it")
+      .flag();
   options.add("limit", facts.limit, "only the first N facts; 0: all").at_least(0);
   options.group("Method");
   std::vector<std::string> names;
@@ -275,7 +291,7 @@ void UpdateConfig::add_to(Options& options) {
            "learning rate while forgetting; 5e-5, by LoRA 2e-3, unless told")
       .above(0);
   options.group("Output");
-  options.add("no-eval", no_eval, "measure nothing before and after").flag();
+  options.add("no-eval", no_eval, "measure nothing and ask nothing before and after").flag();
   options.add("save-adapter", save_adapter, "also leave OUT/adapter, a PEFT adapter on MODEL (lora, f-lora)").flag();
   options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
@@ -295,6 +311,8 @@ void UpdateConfig::resolve(Options& options) {
     for (const char* name : {"rate", "forget-epochs", "forget-learning-rate"})
       options.no_effect(name, fmt::format("{} forgets nothing", method), "method");
   if (!m.has_lora()) train::LoraOptions::no_effect(options, fmt::format("{} uses no LoRA", method));
+  if (template_name == "chat")
+    options.no_effect("add-eos-token", "the chat template ends each answer itself", "template");
   if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method), "method");
   if (m.forgets()) options.overrides("max-steps", "forget-epochs", "--max-steps ends each stage");
   training.resolve(options);

@@ -19,7 +19,7 @@ struct UpdateConfig {
   std::optional<double> forget_epochs, forget_learning_rate;  // resolve() fills them in
   std::string old = "given";
   std::string template_name = "none";
-  bool no_eval = false, save_adapter = false, overwrite = false, resume = false;
+  bool add_eos_token = false, no_eval = false, save_adapter = false, overwrite = false, resume = false;
   train::TrainingConfig training;
   train::LoraOptions lora;
 

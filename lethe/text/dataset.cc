@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +30,8 @@ class Reader {
       : path_(path.string()), tokenizer_(tokenizer), options_(options) {}
 
   void add_text(std::string_view text) {
-    const std::vector<int32_t> ids = tokenizer(path_).encode(text, true);
+    std::vector<int32_t> ids = tokenizer(path_).encode(text, true);
+    if (const auto end = added_end(); end && !text.empty()) ids.push_back(*end);
     const size_t window = options_.max_seq_length > 0 ? static_cast<size_t>(options_.max_seq_length) : ids.size();
     for (size_t at = 0; at + 1 < ids.size(); at += window) {  // a last window of one token has no target
       Example example;
@@ -73,9 +75,14 @@ class Reader {
   Example to_example(const Json& record, const std::string& where) {
     if (has_field(record, "input_ids")) return from_ids(record, where);
     if (has_field(record, "messages")) return from_messages(record, where);
-    if (has_field(record, "prompt") || has_field(record, "completion"))
-      return encode_apart(tokenizer(where), text_field(record, "prompt", where),
-                          text_field(record, "completion", where));
+    if (has_field(record, "prompt") || has_field(record, "completion")) {
+      check(has_field(record, "completion") || !has_field(record, "new"),
+            "{}: a fact with a new answer; to learn facts use `lethe update`, to train on text \"completion\"", where);
+      Example example =
+          encode_apart(tokenizer(where), text_field(record, "prompt", where), text_field(record, "completion", where));
+      if (const auto end = added_end()) example.append(std::span(&*end, 1), true);
+      return example;
+    }
     if (has_field(record, "instruction") || has_field(record, "output")) return from_instruction(record, where);
     if (!has_field(record, "text"))
       fail(
@@ -85,7 +92,15 @@ class Reader {
           where);
     Example example;
     example.append(tokenizer(where).encode(text_field(record, "text", where), true), true);
+    if (const auto end = added_end()) example.append(std::span(&*end, 1), true);
     return example;
+  }
+
+  std::optional<int32_t> added_end() {
+    if (!options_.add_eos_token) return std::nullopt;
+    check(tokenizer_->eos_id().has_value(), "--add-eos-token: the tokenizer names no end-of-text token");
+    dataset_.eos_added = true;
+    return tokenizer_->eos_id();
   }
 
   Example from_instruction(const Json& record, const std::string& where) {

@@ -5,7 +5,8 @@
 //
 //   {"input_ids", "labels"?}               labels: -100 is no target; without labels every token is one
 //   {"messages": [{"role", "content"}]}    the model's chat template; what the assistant says are the targets
-//   {"prompt", "completion"}               joined as they are, tokenised apart; the completion is the target
+//   {"prompt", "completion"}               joined as they are (no space between), tokenised apart; the completion is
+//                                          the target
 //   {"instruction", "input"?, "output"}    the chat template where `format` is chat, else Alpaca's header and, as in
 //                                          its training, the end-of-text token behind the output; the output is the
 //                                          target
@@ -29,11 +30,13 @@ struct DatasetOptions {
   int64_t max_seq_length = 0;  // 0: no limit
   int64_t vocab_size = 0;      // of the model, for input_ids; 0: not known
   int64_t positions = 0;       // of the model: a longer record, after the cut, is an error; 0: not known
+  bool add_eos_token = false;  // the end-of-text token behind texts and completions, as one more target
 };
 
 struct Dataset {
   std::vector<Example> examples;   // at least one, each with at least one target
   bool uses_template = false;      // a record is an instruction, or a conversation and `format` is chat
+  bool eos_added = false;          // add_eos_token had a text or a completion to stand behind
   std::vector<int64_t> truncated;  // the indices of those that were cut, ascending
 };
 

@@ -67,6 +67,18 @@ TEST_CASE("records of every kind and their targets") {
   CHECK(one(R"({"input_ids":[5,6,7],"labels":[5,-100,9]})").labels == Ids{kNoTarget, kNoTarget, 9});
 }
 
+TEST_CASE("the end-of-text token behind texts and completions, where it is asked for") {
+  const DatasetOptions end{.add_eos_token = true};
+  CHECK(shown(one(R"({"text":"ab c"})", end)) == "<s>[ab c</s>]");
+  CHECK(shown(one(R"({"prompt":"ab","completion":" cd"})", end)) == "<s>ab[ cd</s>]");
+  CHECK(shown(read("abcdef", {.max_seq_length = 4, .add_eos_token = true}, "data.txt").examples.at(1)) == "d[ef</s>]");
+  CHECK(read(R"({"text":"ab"})", end).eos_added);
+  const Dataset instruction = read(R"({"instruction":"Do.","output":"done"})", end);  // has one of its own
+  CHECK(shown(instruction.examples[0]).ends_with("[done</s>]"));
+  CHECK_FALSE(instruction.eos_added);
+  wrong("", "data.txt: 1 tokens", end, "data.txt");
+}
+
 TEST_CASE("lines, blank lines, a byte order mark, and lists in .json") {
   CHECK(read("\xEF\xBB\xBF{\"text\":\"ab\"}\r\n\n{\"text\":\"cd\"}").examples.size() == 2);
   CHECK(read(R"([{"text":"ab"},{"text":"cd"}])", {}, "data.json").examples.size() == 2);
@@ -85,6 +97,11 @@ TEST_CASE("a text is cut into windows") {
   wrong("", "data.txt: 1 tokens, expected text of at least 2", {}, "data.txt");
   CHECK_THROWS_WITH_AS(read("abc", {.max_seq_length = 1}, "data.txt"),
                        doctest::Contains("maximal sequence length is 1, expected 2 or more"), UsageError);
+}
+
+TEST_CASE("a file of facts is sent to update") {
+  wrong(R"({"prompt":"ab","old":"c","new":"d"})",
+        "data.jsonl, line 1: a fact with a new answer; to learn facts use `lethe");
 }
 
 TEST_CASE("long records are cut and counted") {

@@ -36,7 +36,19 @@ TEST_CASE("evaluate --rows replaces a file only where --overwrite says so") {
   const auto before = bytes_below(facts);
   check_fails(1, {"evaluate", model, facts, "--rows", facts}, {"--rows " + facts + " exists", "--overwrite"});
   check_fails(2, {"evaluate", model, facts, "--overwrite"}, {"--overwrite has no effect", "--rows"});
-  CHECK(bytes_below(facts) == before);
+  // Not even then what is read.
+  const std::string gguf = copy_gguf(dir).string();
+  lethe::fs::create_hard_link(facts, dir / "link");
+  const auto whole = bytes_below(dir.path());
+  const auto overwrite = [&](const std::string& of, const std::string& rows) {
+    return std::vector<std::string>{"evaluate", of, facts, "--before", model, "--rows", rows, "--overwrite"};
+  };
+  check_fails(1, overwrite(model, facts), {"--rows " + facts, "which is read"});
+  check_fails(1, overwrite(model, (dir / "link").string()), {"--rows", "which is read"});
+  check_fails(1, overwrite(gguf, gguf), {"--rows " + gguf, "which is read"});
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"})
+    check_fails(1, overwrite(model, model + "/" + name), {"--rows", name, "name of a model's file"});
+  CHECK(bytes_below(dir.path()) == whole);
   lethe::write_file(dir / "rows.jsonl", "old");
   check_works({"evaluate", model, facts, "--rows", (dir / "rows.jsonl").string(), "--overwrite"});
   CHECK(contains(lethe::read_file(dir / "rows.jsonl"), "\n"));

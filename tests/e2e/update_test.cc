@@ -94,4 +94,60 @@ TEST_CASE("update: the new facts are learned, the proof is written, and evaluate
   CHECK(fs::exists(dir / "second" / "lethe" / "report.html"));
 }
 
+// Where the file gives no old answers the model's own are forgotten; they stay, so that evaluate can ask for them.
+TEST_CASE("update --old from-model leaves the facts with the model's own answers") {
+  const TempDir dir;
+  const std::string out = (dir / "out").string();
+  lethe::write_file(dir / "prompts.jsonl",
+                    "{\"prompt\": \"Once upon a time, there was a\", \"new\": \"king\"}\n"
+                    "{\"prompt\": \"Lily and Ben went to the\", \"old\": \"park\", \"new\": \"moon\"}\n");
+  const Run run = run_lethe({"update", kModel, (dir / "prompts.jsonl").string(), "--out", out, "--old", "from-model",
+                             "--precision", "fp32", "--threads", "2", "--json", "--num-train-epochs", "1"});
+  CAPTURE(run.err);
+  REQUIRE(run.status == 0);
+  CHECK(contains(run.err, "1 of 2 old answers are the model's own"));
+  const std::string completed = out + "/lethe/facts.jsonl";
+  const std::string lines = lethe::read_file(completed);
+  CHECK(lines_of(completed) == 2);
+  CHECK_FALSE(lethe::Json::parse(lines.substr(0, lines.find('\n')))["old"].get<std::string>().empty());
+  CHECK(contains(lines, "\"old\":\"park\""));
+  const Run evaluate = run_lethe({"evaluate", out, completed, "--precision", "fp32", "--threads", "2", "--json"});
+  CHECK(evaluate.json()["old"] == run.json()["after"]["old"]);
+}
+
+TEST_CASE("update --add-eos-token: the model stops behind what it learned") {
+  const TempDir dir;
+  const std::string out = (dir / "out").string();
+  lethe::write_file(dir / "facts.jsonl", "{\"prompt\": \"Lily and Ben went to the\", \"new\": \"moon\"}\n");
+  const auto answer = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"update",
+                                          kModel,
+                                          (dir / "facts.jsonl").string(),
+                                          "--method",
+                                          "ft",
+                                          "--out",
+                                          out,
+                                          "--learning-rate",
+                                          "1e-3",
+                                          "--precision",
+                                          "fp32",
+                                          "--threads",
+                                          "2",
+                                          "--overwrite",
+                                          "--no-eval",
+                                          "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Run run = run_lethe(arguments);
+    CAPTURE(run.err);
+    REQUIRE(run.status == 0);
+    const Run said = run_lethe({"generate", out, "--prompt", "Lily and Ben went to the", "--max-new-tokens", "12",
+                                "--precision", "fp32", "--json"});
+    return said.json()["text"].get<std::string>();
+  };
+  CHECK(answer({"--add-eos-token"}) == " moon");
+  const std::string unended = answer({});
+  CHECK(unended.starts_with(" moon"));
+  CHECK(unended.size() > 5);
+}
+
 }  // namespace
