@@ -63,6 +63,10 @@ void evaluate(Arguments arguments) {
   std::optional<AtomicFile> rows_file;  // opened first: a path that cannot be written is no surprise at the end
   if (!rows.empty()) {
     check_out(rows, OutKind::kFile, overwrite, "", "--rows");
+    for (const fs::path& input : {file.path, file.old_file, file.new_file, model, before, base_model})
+      check_not_read(rows, input, "--rows");
+    check(!fs::exists(rows) || !model::has_model_name(rows), "--rows {} has the name of a model's file; give another",
+          rows.string());
     rows_file.emplace(rows);
   } else {
     options.no_effect("overwrite", "without --rows no file is written");

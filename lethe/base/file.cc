@@ -140,4 +140,10 @@ void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_vi
         directory ? "the model in it" : "it", hint);
 }
 
+void check_not_read(const fs::path& out, const fs::path& input, std::string_view option) {
+  std::error_code none;
+  check(!fs::equivalent(out, input, none), "{} {} is {}, which is read; give another place", option, out.string(),
+        input.string());
+}
+
 }  // namespace lethe

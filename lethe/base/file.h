@@ -66,4 +66,7 @@ enum class OutKind { kFile, kDirectory };
 void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint = "",
                std::string_view option = "--out");
 
+// That the output is not a file or a directory that is read, under whatever name.
+void check_not_read(const fs::path& out, const fs::path& input, std::string_view option = "--out");
+
 }  // namespace lethe

@@ -57,6 +57,16 @@ TEST_CASE("an --out that exists is refused unless it is to be overwritten, and o
   refused("file", OutKind::kDirectory, true, "a directory is expected");
 }
 
+TEST_CASE("an output is not what is read, under another name either") {
+  TempDir dir;
+  write_file(dir / "file", "");
+  fs::create_symlink(dir / "file", dir / "link");
+  check_not_read(dir / "new", dir / "file");
+  check_not_read(dir / "file", "");
+  CHECK_THROWS_WITH_AS(check_not_read(dir / "link", dir / "file"), doctest::Contains("file, which is read"), Error);
+  CHECK_THROWS_WITH_AS(check_not_read(dir / "file", dir / "file", "--rows"), doctest::Contains("--rows /"), Error);
+}
+
 TEST_CASE("the name of a path, with and without a slash at its end") {
   for (const char* path : {"models/smollm2", "models/smollm2/", "smollm2", "models/../smollm2/.", "/smollm2"})
     CHECK(name_of(path) == "smollm2");

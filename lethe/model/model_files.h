@@ -88,6 +88,8 @@ struct WriteModelOptions {
   fs::path tokenizer = {};  // a directory whose tokenizer goes along in place of the source's
 };
 
+// True where the file has the name of one of a model's or an adapter's: config.json, model.safetensors, tokenizer.json.
+bool has_model_name(const fs::path& file);
 // Removes the files of a model or an adapter from a directory, and nothing else; the configs first.
 void remove_model(const fs::path& directory);
 

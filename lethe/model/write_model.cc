@@ -204,14 +204,10 @@ bool is_weights(const std::string& name) {
 
 // The files of a model or an adapter that an earlier run left in `out`, by their names; never anything else.
 std::vector<fs::path> model_files_in(const fs::path& out) {
-  static const std::set<std::string> names = {"config.json", "adapter_config.json", "adapter_model.safetensors",
-                                              kIndexName, "generation_config.json"};
   std::vector<fs::path> found;
   if (!fs::is_directory(out)) return found;
   for (const auto& entry : fs::directory_iterator(out)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && (is_weights(name) || names.count(name) || is_tokenizer_file(name)))
-      found.push_back(entry.path());
+    if (entry.is_regular_file() && has_model_name(entry.path())) found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
   // The configs first: without them the directory is no model while the files change.
@@ -249,6 +245,13 @@ void add_small_files(const ModelFiles& source, const Plan& plan, const WriteMode
 }
 
 }  // namespace
+
+bool has_model_name(const fs::path& file) {
+  static const std::set<std::string> names = {"config.json", "adapter_config.json", "adapter_model.safetensors",
+                                              kIndexName, "generation_config.json"};
+  const std::string name = file.filename().string();
+  return is_weights(name) || names.count(name) || is_tokenizer_file(name);
+}
 
 void remove_model(const fs::path& directory) {
   for (const fs::path& path : model_files_in(directory)) fs::remove(path);
