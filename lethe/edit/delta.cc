@@ -128,22 +128,18 @@ void apply_delta(const ModelFiles& model, const fs::path& path, double scale, co
 void apply_adapter(const ModelFiles& model, const fs::path& path, double scale, const fs::path& out,
                    model::WriteModelOptions options) {
   const model::Adapter adapter = model::read_adapter(path, model.config());
-  const bool in_out = model::family_of(model.config().model_type, model.path().string()).in_out;
   std::map<std::string, const model::LoraWeights*> by_name;
   for (const model::LoraWeights& lora : adapter.weights) by_name[lora.module + ".weight"] = &lora;
   options.untie = model::unties(adapter, model.config());
-  std::map<std::string, bool> is_in_out;  // heads lie [out, in] everywhere
-  for (const ParameterSpec& spec : model::parameter_specs(model.config()))
-    is_in_out[spec.name] = in_out && spec.role == ParameterSpec::Role::kLinearWeight;
   const double factor = scale * adapter.scale();
   model::write_model_rows(
       model, out,
       [&](const StoredTensor& tensor) -> NewRows {
         const auto it = by_name.find(tensor.name);
         if (it == by_name.end()) return {};
-        return [&, lora = it->second, transposed = is_in_out[tensor.name]](int64_t first, int64_t rows, float* to) {
+        return [&, lora = it->second](int64_t first, int64_t rows, float* to) {
           model.read_rows(tensor, first, rows, to);
-          model::add_product_rows(*lora, factor, transposed, first, rows, to);
+          model::add_product_rows(*lora, factor, first, rows, to);
         };
       },
       options);

@@ -40,13 +40,12 @@ std::vector<MatrixNorm> subtract(Transformer& model, const ModelFiles& files, do
 }
 
 std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& adapter) {
-  const bool in_out = model::family_of(files.config().model_type, files.path().string()).in_out;
   std::vector<NamedNorm> norms;
   for (const auto& spec : model::parameter_specs(files.config()))
     for (const LoraWeights& lora : adapter.weights) {
       if (lora.module + ".weight" != spec.name) continue;
       std::vector<float> product(static_cast<size_t>(spec.size()));
-      model::add_product(lora, adapter.scale(), in_out, product.data());
+      model::add_product(lora, adapter.scale(), product.data());
       norms.push_back({spec.name, std::sqrt(tensor::sum_of_squares(product.data(), spec.size()))});
     }
   return matrix_norms(norms);

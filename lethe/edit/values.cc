@@ -14,16 +14,14 @@ NewValues values_of(std::shared_ptr<model::Transformer> model) {
 }
 
 NewValues with_adapters(const model::ModelFiles& files, std::vector<ScaledAdapter> adapters) {
-  const model::Family& family = model::family_of(files.config().model_type, files.path().string());
-  return [&files, in_out = family.in_out, head = family.head + std::string(".weight"), adapters = std::move(adapters)](
-             const StoredTensor& tensor, float* out) {
+  return [&files, adapters = std::move(adapters)](const StoredTensor& tensor, float* out) {
     bool changed = false;
     for (const auto& [adapter, factor] : adapters)
       for (const model::LoraWeights& lora : adapter.weights) {
         if (lora.module + ".weight" != tensor.name) continue;
         if (!changed) files.read(tensor, out);
         changed = true;
-        model::add_product(lora, factor * adapter.scale(), in_out && tensor.name != head, out);
+        model::add_product(lora, factor * adapter.scale(), out);
       }
     return changed;
   };

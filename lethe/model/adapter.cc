@@ -60,11 +60,8 @@ std::vector<float> values_of(const SafetensorsEntry& entry, std::span<const std:
   const std::optional<DType> dtype = computable_dtype(entry.dtype);
   check(dtype.has_value(), "{}: the tensor \"{}\" has the dtype {}, expected F32, F16 or BF16", where, entry.name,
         entry.dtype);
-  const auto bytes = file.subspan(entry.begin, entry.bytes);
-  std::vector<std::byte> aligned(bytes.begin(), bytes.end());
-  const int64_t n = elements_of(entry.shape);
-  std::vector<float> out(static_cast<size_t>(n));
-  tensor::convert(Tensor(aligned.data(), *dtype, 1, n), Tensor(out.data(), 1, n));
+  std::vector<float> out(static_cast<size_t>(elements_of(entry.shape)));
+  widen(*dtype, file.subspan(entry.begin, entry.bytes), std::ssize(out), out.data());
   return out;
 }
 
@@ -86,14 +83,14 @@ Json whole_if_integral(double x) { return x == std::floor(x) ? Json(static_cast<
 }  // namespace
 
 std::vector<AdaptableModule> adaptable_modules(const ModelConfig& config) {
-  const bool in_out = family_of(config.model_type, "the model").in_out;
+  const bool conv1d = family_of(config.model_type, "the model").in_out;
   std::vector<AdaptableModule> modules;
   for (const ParameterSpec& spec : parameter_specs(config)) {
     const bool embedding = spec.role == Role::kEmbedding;
     if (!embedding && spec.role != Role::kLinearWeight && spec.role != Role::kHead) continue;
     // An embedding [V, D] is a linear layer from V to D; heads lie [out, in] in every family.
-    const bool first_in = embedding || (in_out && spec.role == Role::kLinearWeight);
-    modules.push_back({spec, spec.module(), embedding, spec.shape[first_in ? 0 : 1], spec.shape[first_in ? 1 : 0]});
+    const bool in_out = embedding || (conv1d && spec.role == Role::kLinearWeight);
+    modules.push_back({spec, spec.module(), embedding, in_out, spec.shape[in_out ? 0 : 1], spec.shape[in_out ? 1 : 0]});
   }
   return modules;
 }
@@ -166,7 +163,7 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base) {
     };
     check_shape(*pair.a, out.rank, module.in);
     check_shape(*pair.b, module.out, out.rank);
-    out.weights.push_back({module.name, module.embedding, module.in, module.out, out.rank,
+    out.weights.push_back({module.name, module.embedding, module.in_out, module.in, module.out, out.rank,
                            values_of(*pair.a, map.bytes(), file), values_of(*pair.b, map.bytes(), file)});
     pairs.erase(it);
   }
@@ -227,13 +224,13 @@ void write_adapter(const fs::path& directory, const Adapter& adapter, const Mode
   staged.commit();
 }
 
-void add_product_rows(const LoraWeights& lora, double factor, bool in_out, int64_t first, int64_t rows, float* w) {
+void add_product_rows(const LoraWeights& lora, double factor, int64_t first, int64_t rows, float* w) {
   const Tensor a(const_cast<float*>(lora.a.data()), lora.rank, lora.in);
   const Tensor b(const_cast<float*>(lora.b.data()), lora.out, lora.rank);
   tensor::MatmulOptions options;
   options.accumulate = true;
   options.scale = static_cast<float>(factor);
-  if (in_out || lora.embedding) {  // w^T += A^T B^T
+  if (lora.in_out) {  // w^T += A^T B^T
     options.transpose_a = options.transpose_b = true;
     tensor::matmul(a.col_range(first, rows), b, Tensor(w, rows, lora.out), options);
   } else {
@@ -241,8 +238,8 @@ void add_product_rows(const LoraWeights& lora, double factor, bool in_out, int64
   }
 }
 
-void add_product(const LoraWeights& lora, double factor, bool in_out, float* w) {
-  add_product_rows(lora, factor, in_out, 0, in_out || lora.embedding ? lora.in : lora.out, w);
+void add_product(const LoraWeights& lora, double factor, float* w) {
+  add_product_rows(lora, factor, 0, lora.in_out ? lora.in : lora.out, w);
 }
 
 }  // namespace lethe::model

@@ -13,6 +13,7 @@ namespace lethe::model {
 struct LoraWeights {
   std::string module;  // canonical, without ".weight": "model.layers.0.self_attn.q_proj"
   bool embedding = false;
+  bool in_out = false;                // as of AdaptableModule
   int64_t in = 0, out = 0, rank = 0;  // of an embedding: in = V, out = D
   std::vector<float> a;               // [rank, in]
   std::vector<float> b;               // [out, rank]
@@ -35,6 +36,7 @@ struct AdaptableModule {
   ParameterSpec weight;
   std::string name;
   bool embedding;
+  bool in_out;  // it lies [in, out] in the file: an embedding, and GPT-2's Conv1D, but heads in no family
   int64_t in, out;
 };
 std::vector<AdaptableModule> adaptable_modules(const ModelConfig& config);  // in the model's order
@@ -51,10 +53,9 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base);
 // fan_in_fan_out is written for families whose weights lie [in, out]. Overwrites nothing unless told.
 void write_adapter(const fs::path& directory, const Adapter& adapter, const ModelConfig& base, bool overwrite = false);
 
-// w += factor * B A, in fp32 (factor holds the adapter's scale()); w as it lies in the file: [out, in], or [in, out]
-// where in_out; of an embedding [V, D].
-void add_product(const LoraWeights& lora, double factor, bool in_out, float* w);
+// w += factor * B A, in fp32 (factor holds the adapter's scale()); w as it lies in the file.
+void add_product(const LoraWeights& lora, double factor, float* w);
 // Rows [first, first + rows) of w alone; `w` points at the first of them.
-void add_product_rows(const LoraWeights& lora, double factor, bool in_out, int64_t first, int64_t rows, float* w);
+void add_product_rows(const LoraWeights& lora, double factor, int64_t first, int64_t rows, float* w);
 
 }  // namespace lethe::model

@@ -108,30 +108,27 @@ TEST_CASE("W + factor B A in the layout of each kind of weight, whole and by row
   Random random(5, "lora");
   const int64_t in = 37, out = 23, rank = 3;
   for (const bool in_out : {false, true}) {
-    for (const bool embedding : {false, true}) {
-      const LoraWeights lora{
-          "m", embedding, in, out, rank, random_values(rank * in, random), random_values(out * rank, random)};
-      const std::vector<float> before = random_values(in * out, random);
-      std::vector<float> after = before, by_rows = before;
-      add_product(lora, -0.3, in_out, after.data());
-      const bool rows_are_in = in_out || embedding;
-      const int64_t rows = rows_are_in ? in : out, cols = rows_are_in ? out : in;
-      for (int64_t first = 0; first < rows; first += 5)
-        add_product_rows(lora, -0.3, in_out, first, std::min<int64_t>(5, rows - first), by_rows.data() + first * cols);
-      double worst = 0;
-      for (int64_t o = 0; o < out; ++o) {
-        for (int64_t i = 0; i < in; ++i) {
-          double sum = 0;
-          for (int64_t r = 0; r < rank; ++r)
-            sum += static_cast<double>(lora.b[static_cast<size_t>(o * rank + r)]) *
-                   lora.a[static_cast<size_t>(r * in + i)];
-          const size_t at = static_cast<size_t>(rows_are_in ? i * out + o : o * in + i);
-          const double expected = before[at] - 0.3 * sum;
-          worst = std::max({worst, std::abs(after[at] - expected), std::abs(by_rows[at] - expected)});
-        }
+    const LoraWeights lora{
+        "m", false, in_out, in, out, rank, random_values(rank * in, random), random_values(out * rank, random)};
+    const std::vector<float> before = random_values(in * out, random);
+    std::vector<float> after = before, by_rows = before;
+    add_product(lora, -0.3, after.data());
+    const int64_t rows = in_out ? in : out, cols = in_out ? out : in;
+    for (int64_t first = 0; first < rows; first += 5)
+      add_product_rows(lora, -0.3, first, std::min<int64_t>(5, rows - first), by_rows.data() + first * cols);
+    double worst = 0;
+    for (int64_t o = 0; o < out; ++o) {
+      for (int64_t i = 0; i < in; ++i) {
+        double sum = 0;
+        for (int64_t r = 0; r < rank; ++r)
+          sum +=
+              static_cast<double>(lora.b[static_cast<size_t>(o * rank + r)]) * lora.a[static_cast<size_t>(r * in + i)];
+        const size_t at = static_cast<size_t>(in_out ? i * out + o : o * in + i);
+        const double expected = before[at] - 0.3 * sum;
+        worst = std::max({worst, std::abs(after[at] - expected), std::abs(by_rows[at] - expected)});
       }
-      CHECK(worst < 1e-6);
     }
+    CHECK(worst < 1e-6);
   }
 }
 
@@ -210,4 +207,20 @@ TEST_CASE("adapters that cannot be used are refused with the reason") {
   CHECK_THROWS_WITH_AS(read_adapter(dir.path(), base), doctest::Contains("no adapter_model.safetensors"), Error);
   write_file(dir / "adapter_model.bin", "x");
   CHECK_THROWS_WITH_AS(read_adapter(dir.path(), base), doctest::Contains("save it as safetensors"), Error);
+}
+
+TEST_CASE("which weights lie [in, out]") {
+  const auto in_out = [](const char* model) {
+    std::map<std::string, bool> by_name;
+    for (const AdaptableModule& module : adaptable_modules(config_of(model)))
+      by_name[module.name] = module.in_out;
+    return by_name;
+  };
+  auto gpt2 = in_out("gpt2"), llama = in_out("llama");
+  CHECK(gpt2.at("transformer.wte"));
+  CHECK(gpt2.at("transformer.h.0.attn.c_attn"));
+  CHECK(gpt2.at("transformer.h.1.mlp.c_proj"));
+  CHECK(llama.at("model.embed_tokens"));
+  CHECK_FALSE(llama.at("model.layers.0.self_attn.q_proj"));
+  CHECK_FALSE(llama.at("lm_head"));
 }

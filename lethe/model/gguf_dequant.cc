@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "lethe/base/error.h"
-#include "lethe/tensor/ops.h"
+#include "lethe/model/safetensors.h"
 
 // The loops below are written for the compiler to vectorise. A multiplication and an addition must stay apart: fused,
 // as processors with the instruction would have it, they round once instead of twice.
@@ -17,7 +17,6 @@ namespace lethe::model {
 namespace {
 
 using tensor::DType;
-using tensor::Tensor;
 
 float half_at(const uint8_t* p) {
   uint32_t half = static_cast<uint32_t>(p[0] | p[1] << 8);
@@ -149,18 +148,14 @@ void each(const GgufType& type, const std::byte* from, int64_t blocks, float* ou
   for (int64_t i = 0; i < blocks; ++i) block(p + i * type.bytes, out + i * type.block);
 }
 
-void widen(DType dtype, const std::byte* from, int64_t n, float* out) {
-  tensor::convert(Tensor(const_cast<std::byte*>(from), dtype, 1, n), Tensor(out, 1, n));
-}
-
 }  // namespace
 
 void dequantise(const GgufType& type, const std::byte* from, int64_t blocks, float* out) {
   switch (type.id) {
     case 0:
-      return widen(DType::kF32, from, blocks, out);
+      return widen(DType::kF32, {from, static_cast<size_t>(blocks * type.bytes)}, blocks, out);
     case 1:
-      return widen(DType::kF16, from, blocks, out);
+      return widen(DType::kF16, {from, static_cast<size_t>(blocks * type.bytes)}, blocks, out);
     case 2:
       return each<q4_0>(type, from, blocks, out);
     case 3:
@@ -178,7 +173,7 @@ void dequantise(const GgufType& type, const std::byte* from, int64_t blocks, flo
     case 14:
       return each<q6_k>(type, from, blocks, out);
     case 30:
-      return widen(DType::kBF16, from, blocks, out);
+      return widen(DType::kBF16, {from, static_cast<size_t>(blocks * type.bytes)}, blocks, out);
   }
   fail("no dequantisation of {}", type.name);
 }

@@ -55,7 +55,7 @@ Lora::Lora(const std::vector<AdaptableModule>& bases, DType precision, bool trai
   std::vector<ParameterSpec> specs;
   const int64_t r = description_.rank;
   for (const AdaptableModule& base : bases) {
-    modules_.push_back({base.weight, base.name + ".lora_A", base.name + ".lora_B"});
+    modules_.push_back({base.weight, base.in_out, base.name + ".lora_A", base.name + ".lora_B"});
     const auto shape_a = base.embedding ? std::vector<int64_t>{base.in, r} : std::vector<int64_t>{r, base.in};
     specs.push_back({modules_.back().a, shape_a, Role::kEmbedding, base.weight.layer});  // a role of its own: nothing
     specs.push_back({modules_.back().b, {base.out, r}, Role::kEmbedding, base.weight.layer});  // is joined to it
@@ -114,6 +114,7 @@ Adapter Lora::adapter() const {
     LoraWeights w;
     w.module = module.base.module();
     w.embedding = module.base.role == Role::kEmbedding;
+    w.in_out = module.in_out;
     w.rank = result.rank;
     w.in = a.spec.size() / w.rank;
     w.out = b.spec.size() / w.rank;

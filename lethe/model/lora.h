@@ -29,6 +29,7 @@ class Lora {
 
   struct Module {
     ParameterSpec base;  // the weight that it updates
+    bool in_out;         // as of AdaptableModule
     std::string a, b;    // names in parameters(); an embedding's A is kept [V, R]
   };
   const std::vector<Module>& modules() const { return modules_; }

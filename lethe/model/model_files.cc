@@ -41,16 +41,6 @@ struct ModelFiles::Impl {
 
 namespace {
 
-void widen(DType dtype, std::span<const std::byte> from, int64_t count, float* out) {
-  // Nothing makes a safetensors file align its tensors.
-  if (reinterpret_cast<uintptr_t>(from.data()) % tensor::size_of(dtype) == 0) {
-    tensor::convert(Tensor(const_cast<std::byte*>(from.data()), dtype, 1, count), Tensor(out, 1, count));
-  } else {
-    std::vector<std::byte> aligned(from.begin(), from.end());
-    tensor::convert(Tensor(aligned.data(), dtype, 1, count), Tensor(out, 1, count));
-  }
-}
-
 // The row of a GGUF file in which row `row` of a head's interleaved halves lies.
 int64_t interleaved_row(int64_t row, int64_t rows, int64_t heads) {
   const int64_t size = rows / heads, head = row / size, in_head = row % size;

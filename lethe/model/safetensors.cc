@@ -9,6 +9,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/utf8.h"
+#include "lethe/tensor/ops.h"
 
 namespace lethe::model {
 namespace {
@@ -58,6 +59,15 @@ std::optional<tensor::DType> computable_dtype(const std::string& dtype) {
   if (dtype == "BF16") return tensor::DType::kBF16;
   if (dtype == "F16") return tensor::DType::kF16;
   return std::nullopt;
+}
+
+void widen(tensor::DType dtype, std::span<const std::byte> from, int64_t count, float* out) {
+  std::vector<std::byte> aligned;
+  if (reinterpret_cast<uintptr_t>(from.data()) % tensor::size_of(dtype) != 0) {
+    aligned.assign(from.begin(), from.end());
+    from = aligned;
+  }
+  tensor::convert(tensor::Tensor(const_cast<std::byte*>(from.data()), dtype, 1, count), tensor::Tensor(out, 1, count));
 }
 
 int64_t bytes_of_dtype(const std::string& dtype) {

@@ -46,6 +46,9 @@ int64_t bytes_of_dtype(const std::string& dtype);
 // "F32", "F16" and "BF16", the types that are computed with; none: another.
 std::optional<tensor::DType> computable_dtype(const std::string& dtype);
 
+// `count` stored elements as fp32, exactly. Nothing makes a file align them.
+void widen(tensor::DType dtype, std::span<const std::byte> from, int64_t count, float* out);
+
 // Elements of a shape; -1 where an extent is negative or the product passes 2^62.
 int64_t elements_of(const std::vector<int64_t>& shape);
 
