@@ -10,6 +10,7 @@
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/measure/answers.h"
+#include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
 #include "lethe/text/template.h"
 
@@ -103,7 +104,15 @@ void generate(Arguments arguments) {
   const study::AnyModel any = study::AnyModel::open(model, base_model);
   const model::ModelConfig& config = any.files().config();
   std::optional<text::Tokenizer> tokenizer;
-  if (any.has_tokenizer() || !options.was_set("prompt-ids")) tokenizer = any.tokenizer();
+  if (!options.was_set("prompt-ids")) {
+    tokenizer = any.tokenizer();
+  } else if (any.has_tokenizer()) {
+    try {
+      tokenizer = any.tokenizer();
+    } catch (const Error& error) {
+      run::message("no text, the ids alone: {}", error.what());
+    }
+  }
   std::vector<int32_t> ids(prompt_ids.begin(), prompt_ids.end());
   if (options.was_set("prompt")) ids = tokenizer->encode(prompt, true);
   if (!talk) check(!ids.empty(), "the prompt has no tokens: there is nothing to go on from");

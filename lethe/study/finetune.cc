@@ -27,7 +27,12 @@ struct Data {
   int64_t truncated = 0;  // how many of them were cut
 };
 
-Data read_data(const FinetuneConfig& config, const model::ModelFiles& files, const text::Tokenizer* tokenizer) {
+Data read_data(const FinetuneConfig& config, const model::ModelFiles& files) {
+  std::optional<text::Tokenizer> tokenizer;
+  const auto needed = [&]() -> const text::Tokenizer* {
+    if (!tokenizer && files.has_tokenizer()) tokenizer = tokenizer_of(files);
+    return tokenizer ? &*tokenizer : nullptr;
+  };
   const int64_t positions = files.config().max_positions;
   text::DatasetOptions options{{text::parse_template(config.template_name), files.config().model_type},
                                config.training.max_seq_length > 0 ? config.training.max_seq_length : positions,
@@ -38,7 +43,7 @@ Data read_data(const FinetuneConfig& config, const model::ModelFiles& files, con
   Data data;
   bool uses_template = false, eos_added = false;
   for (const std::string& file : config.files) {
-    text::Dataset part = text::read_examples(file, tokenizer, options);
+    text::Dataset part = text::read_examples(file, needed, options);
     uses_template |= part.uses_template;
     eos_added |= part.eos_added;
     const size_t room = config.limit > 0 ? static_cast<size_t>(config.limit) - data.examples.size() : SIZE_MAX;
@@ -104,9 +109,7 @@ void FinetuneConfig::resolve(Options& options) {
 
 OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   const model::ModelFiles files = open_whole_model(config.model);
-  std::optional<text::Tokenizer> tokenizer;
-  if (files.has_tokenizer()) tokenizer = tokenizer_of(files);
-  const Data data = read_data(config, files, tokenizer ? &*tokenizer : nullptr);
+  const Data data = read_data(config, files);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
   run::RunFolder folder = open_run(config.out, config.model, config.run_dir, config.overwrite, config.resume);

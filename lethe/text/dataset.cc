@@ -26,7 +26,7 @@ std::string_view text_field(const Json& record, const char* key, const std::stri
 
 class Reader {
  public:
-  Reader(const fs::path& path, const Tokenizer* tokenizer, const DatasetOptions& options)
+  Reader(const fs::path& path, const TokenizerSource& tokenizer, const DatasetOptions& options)
       : path_(path.string()), tokenizer_(tokenizer), options_(options) {}
 
   void add_text(std::string_view text) {
@@ -67,9 +67,10 @@ class Reader {
 
  private:
   const Tokenizer& tokenizer(const std::string& where) const {
-    check(tokenizer_ != nullptr,
+    const Tokenizer* tokenizer = tokenizer_();
+    check(tokenizer != nullptr,
           "{}: text needs a tokenizer and the model has none; records with \"input_ids\" would do", where);
-    return *tokenizer_;
+    return *tokenizer;
   }
 
   Example to_example(const Json& record, const std::string& where) {
@@ -98,9 +99,10 @@ class Reader {
 
   std::optional<int32_t> added_end() {
     if (!options_.add_eos_token) return std::nullopt;
-    check(tokenizer_->eos_id().has_value(), "--add-eos-token: the tokenizer names no end-of-text token");
+    const auto end = tokenizer(path_).eos_id();
+    check(end.has_value(), "--add-eos-token: the tokenizer names no end-of-text token");
     dataset_.eos_added = true;
-    return tokenizer_->eos_id();
+    return end;
   }
 
   Example from_instruction(const Json& record, const std::string& where) {
@@ -115,7 +117,7 @@ class Reader {
       return encode_chat(messages, where);
     }
     Example example = encode_apart(tokenizer(where), alpaca_prompt(instruction, input), output);
-    if (const auto end = tokenizer_->eos_id()) example.append(std::span(&*end, 1), true);
+    if (const auto end = tokenizer(where).eos_id()) example.append(std::span(&*end, 1), true);
     return example;
   }
 
@@ -176,7 +178,7 @@ class Reader {
   }
 
   std::string path_;
-  const Tokenizer* tokenizer_;
+  const TokenizerSource& tokenizer_;
   const DatasetOptions& options_;
   Dataset dataset_;
 };
@@ -199,7 +201,7 @@ void read_list(std::string_view text, const std::string& path, Reader& reader) {
 
 }  // namespace
 
-Dataset read_examples(const fs::path& path, const Tokenizer* tokenizer, const DatasetOptions& options) {
+Dataset read_examples(const fs::path& path, const TokenizerSource& tokenizer, const DatasetOptions& options) {
   const std::string kind = path.extension().string();
   if (kind != ".txt" && kind != ".jsonl" && kind != ".json")
     fail("{}: expected a file of text (.txt) or of records (.jsonl, .json), told by the name's end", path.string());

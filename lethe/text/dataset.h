@@ -16,6 +16,7 @@
 // was expected; a record without any target (an empty completion, every label -100, all targets cut off) is one.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "lethe/base/file.h"
@@ -40,7 +41,13 @@ struct Dataset {
   std::vector<int64_t> truncated;  // the indices of those that were cut, ascending
 };
 
-// Without a tokenizer (null) only input_ids records can be used.
-Dataset read_examples(const fs::path& path, const Tokenizer* tokenizer, const DatasetOptions& options);
+// Asked when there is a text, and only then; null where the model has no tokenizer: input_ids records alone can be
+// used.
+using TokenizerSource = std::function<const Tokenizer*()>;
+Dataset read_examples(const fs::path& path, const TokenizerSource& tokenizer, const DatasetOptions& options);
+inline Dataset read_examples(const fs::path& path, const Tokenizer* tokenizer, const DatasetOptions& options) {
+  return read_examples(
+      path, [tokenizer] { return tokenizer; }, options);
+}
 
 }  // namespace lethe::text

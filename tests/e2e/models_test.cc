@@ -144,6 +144,27 @@ TEST_CASE("perplexity: the losses of transformers, mean and by token") {
   }
 }
 
+TEST_CASE("what is given in ids needs no tokenizer, also not one that is broken") {
+  const TempDir dir;
+  const lethe::fs::path model = copy_model(dir);
+  const std::string name = model.string(), ids = (dir / "ids.jsonl").string(), text = (dir / "text.jsonl").string();
+  const std::vector<std::string> generate = {"generate",         name, "--prompt-ids", "1,2,3",
+                                             "--max-new-tokens", "4",  "--json"};
+  lethe::write_file(ids, "{\"input_ids\": [1, 2, 3, 4]}\n");
+  lethe::write_file(text, "{\"input_ids\": [1, 2, 3, 4]}\n{\"text\": \"a cat\"}\n");
+  const Json nll = check_works({"perplexity", name, ids, "--json"}).json(), generated = check_works(generate).json();
+  lethe::write_file(model / "tokenizer.json", "{");
+  CHECK(check_works({"perplexity", name, ids, "--json"}).json() == nll);
+  const Run run = check_works(generate);
+  CHECK(run.json()["ids"] == generated["ids"]);
+  CHECK(run.json()["text"] == "");
+  CHECK(contains(run.err, "tokenizer.json"));
+  check_works({"finetune", name, ids, "--out", (dir / "tuned").string(), "--max-steps", "1"});
+  check_fails(1, {"perplexity", name, text}, {"tokenizer.json", "not valid JSON"});
+  check_fails(1, {"finetune", name, text, "--out", (dir / "no").string()}, {"tokenizer.json", "not valid JSON"});
+  check_fails(1, {"generate", name, "--prompt", "a"}, {"tokenizer.json", "not valid JSON"});
+}
+
 TEST_CASE("an adapter is laid on its base, and merged by convert") {
   struct Case {
     const char *base, *adapter;
