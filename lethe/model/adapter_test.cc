@@ -212,8 +212,7 @@ TEST_CASE("adapters that cannot be used are refused with the reason") {
 TEST_CASE("which weights lie [in, out]") {
   const auto in_out = [](const char* model) {
     std::map<std::string, bool> by_name;
-    for (const AdaptableModule& module : adaptable_modules(config_of(model)))
-      by_name[module.name] = module.in_out;
+    for (const AdaptableModule& module : adaptable_modules(config_of(model))) by_name[module.name] = module.in_out;
     return by_name;
   };
   auto gpt2 = in_out("gpt2"), llama = in_out("llama");

@@ -329,11 +329,13 @@ TEST_CASE("a tokenizer that knows more ids than the model, or is broken") {
   const TempDir dir;
   const fs::path model = copy_model(dir), facts = write_facts(dir), out = dir / "out";
   const std::string path = model.string(), whole = lethe::read_file(model / "tokenizer.json");
+  const std::string data = (dir / "data.jsonl").string();
+  lethe::write_file(data, "{\"text\": \"a cat\"}\n");
   const auto refused = [&](const std::vector<std::string>& parts) {
     const auto before = bytes_below(model);
     check_fails(1, {"evaluate", path, facts.string()}, parts);
     check_fails(1, {"update", path, facts.string(), "--out", out.string()}, parts);
-    check_fails(1, {"finetune", path, facts.string(), "--out", out.string()}, parts);
+    check_fails(1, {"finetune", path, data, "--out", out.string()}, parts);
     check_fails(1, {"generate", path, "--prompt", "The cat"}, parts);
     CHECK_FALSE(fs::exists(out));
     CHECK(bytes_below(model) == before);
