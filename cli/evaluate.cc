@@ -1,8 +1,11 @@
 // lethe evaluate: what a model knows of a file of facts.
 #include "lethe/measure/evaluate.h"
 
+#include <algorithm>
+
 #include "cli/program.h"
 #include "lethe/base/error.h"
+#include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
 
 namespace lethe::cli {
@@ -10,22 +13,17 @@ namespace {
 
 // What the model before the update answers to the locality questions, in the tokens of `asked`: token ids are compared.
 measure::LocalityAnswers locality_answers(const fs::path& before, const text::Tokenizer& asked, tensor::DType precision,
-                                          const text::Template& format, std::vector<facts::Fact> facts) {
+                                          const text::Template& format, const std::vector<facts::Fact>& facts) {
   const study::AnyModel any = study::AnyModel::open(before);
   const text::Tokenizer tokenizer = any.tokenizer();
-  for (facts::Fact& fact : facts) {
+  for (const facts::Fact& fact : facts)
     for (const facts::Question& question : fact.locality)
       check(text::encode_pair(asked, format, question.prompt, question.answer).ids ==
                 text::encode_pair(tokenizer, format, question.prompt, question.answer).ids,
             "--before {}: its tokenizer is another one: it makes other tokens of \"{}\" ({})", before.string(),
             question.prompt, fact.where);
-    // Of the rest only the fact's own prompt is asked.
-    fact.rephrasings.clear();
-    fact.portability.clear();
-    fact.old_answer.clear();
-  }
   model::Transformer transformer = any.load(precision);
-  return measure::evaluate({transformer, before.string()}, tokenizer, format, facts).locality;
+  return measure::locality_answers({transformer, before.string()}, tokenizer, format, facts);
 }
 
 }  // namespace
@@ -75,6 +73,8 @@ void evaluate(Arguments arguments) {
   const text::Template format{text::parse_template(template_name), any.files().config().model_type};
   const std::vector<facts::Fact> facts = facts::read_facts(file);
   const text::Tokenizer tokenizer = any.tokenizer();
+  if (!before.empty() && std::ranges::all_of(facts, [](const facts::Fact& fact) { return fact.locality.empty(); }))
+    run::message("--before has no effect: no fact has a locality question");
   measure::LocalityAnswers answers;
   if (!before.empty()) answers = locality_answers(before, tokenizer, common.dtype(), format, facts);
   model::Transformer transformer = any.load(common.dtype());

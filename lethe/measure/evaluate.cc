@@ -138,6 +138,23 @@ void check_questions(const text::Tokenizer& tokenizer, const text::Template& for
   Questions(tokenizer, format, positions, facts);
 }
 
+LocalityAnswers locality_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
+                                 const text::Template& format, const std::vector<facts::Fact>& facts) {
+  std::vector<text::Example> examples;
+  for (const facts::Fact& fact : facts)
+    for (const facts::Question& l : fact.locality)
+      examples.push_back(
+          encode_question(tokenizer, format, model.transformer.config().max_positions, fact.where, l.prompt, l.answer));
+  const std::vector<AnswerScore> scores = score_answers(model, examples, "evaluate");
+  LocalityAnswers answers;
+  size_t next = 0;
+  for (const facts::Fact& fact : facts) {
+    answers.emplace_back();
+    for (size_t i = 0; i < fact.locality.size(); ++i) answers.back().push_back(scores[next++].argmax);
+  }
+  return answers;
+}
+
 EvaluationDetail evaluate(const NamedModel& model, const text::Tokenizer& tokenizer, const text::Template& format,
                           const std::vector<facts::Fact>& facts, const LocalityAnswers* before) {
   const Questions questions(tokenizer, format, model.transformer.config().max_positions, facts);

@@ -45,6 +45,10 @@ struct EvaluationDetail {
 EvaluationDetail evaluate(const NamedModel& model, const text::Tokenizer& tokenizer, const text::Template& format,
                           const std::vector<facts::Fact>& facts, const LocalityAnswers* before = nullptr);
 
+// What evaluate() needs as `before`: asks the locality questions only.
+LocalityAnswers locality_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
+                                 const text::Template& format, const std::vector<facts::Fact>& facts);
+
 // A prompt with its answer, as a model of so many positions reads it. Errors begin with `where`: no token of the answer
 // is a target; it is too long.
 text::Example encode_question(const text::Tokenizer& tokenizer, const text::Template& format, int64_t positions,

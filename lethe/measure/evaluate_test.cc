@@ -62,6 +62,7 @@ TEST_CASE("where all tokens are equally probable, probabilities follow from leng
   const Measure same = evaluate({model, "m"}, tiny.tokenizer, kPlain, {one, two}, &detail.locality).summary.locality;
   CHECK(same.token_accuracy == 100);
   CHECK(same.exact_match == 100);
+  CHECK(locality_answers({model, "m"}, tiny.tokenizer, kPlain, {one, two}) == detail.locality);
 
   const OrderedJson json = e.json();
   CHECK(json["portability"]["token_accuracy"].is_null());  // nothing was asked

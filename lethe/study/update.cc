@@ -77,6 +77,8 @@ class Update {
   // The facts, found usable before anything is written.
   std::vector<facts::Fact> usable_facts() const {
     std::vector<facts::Fact> facts = facts::read_facts(config_.facts);
+    for (const fs::path& file : {config_.facts.path, config_.facts.old_file, config_.facts.new_file})
+      check_not_read(config_.run_dir / run::kFactsFile, file, "the run folder's facts.jsonl");
     check(config_.training.max_seq_length <= files_.config().max_positions,
           "--max-seq-length {} is more than the model's {} positions", config_.training.max_seq_length,
           files_.config().max_positions);
@@ -266,7 +268,9 @@ class Update {
 
 void UpdateConfig::add_to(Options& options) {
   options.add("model", model, "a Hugging Face directory or a .gguf file").positional().required().placeholder("MODEL");
-  options.add("facts", facts.path, "the facts: JSON, JSON lines or CSV (see README)").positional().placeholder("FACTS");
+  options.add("facts", facts.path, "the facts: JSON, JSON lines or CSV (docs/files.md)")
+      .positional()
+      .placeholder("FACTS");
   options.add("out", out, "where the updated model goes").required().placeholder("DIR");
   options.group("Facts");
   options.add("old-file", facts.old_file, "with --new-file instead of FACTS: a pair of Alpaca files")

@@ -113,6 +113,9 @@ TEST_CASE("update --old from-model leaves the facts with the model's own answers
   CHECK(contains(lines, "\"old\":\"park\""));
   const Run evaluate = run_lethe({"evaluate", out, completed, "--precision", "fp32", "--threads", "2", "--json"});
   CHECK(evaluate.json()["old"] == run.json()["after"]["old"]);
+  // A new run in that folder would remove them.
+  CHECK(run_lethe({"update", kModel, completed, "--out", out, "--overwrite"}).status == 1);
+  CHECK(lethe::read_file(completed) == lines);
 }
 
 TEST_CASE("update --add-eos-token: the model stops behind what it learned") {
