@@ -30,7 +30,7 @@ void convert(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the model in --out, where there is one; other files stay").flag();
   if (!common.start(options, arguments)) return;
 
-  study::check_apart(out, model);
+  check_not_read(out, model);
   check_out(out, OutKind::kDirectory, overwrite);
   const study::AnyModel source = study::AnyModel::open(model, base_model);
   if (!source.own_tokenizer().empty()) source.tokenizer();  // found wanting before anything is written

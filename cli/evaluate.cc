@@ -42,13 +42,8 @@ void evaluate(Arguments arguments) {
                   "locality: the share of neighbours' answers that are still those of SmolLM2");
   options.example("evaluate updated facts.json --rows rows.jsonl", "also a line a fact, to look closer");
   options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
-  options.add("facts", file.path, "the facts: JSON, JSON lines or CSV").positional();
-  options.group("Facts");
-  options.add("old-file", file.old_file, "with --new-file instead of FACTS: a pair of Alpaca files")
-      .placeholder("FILE");
-  options.add("new-file", file.new_file, "the same questions with the new answers").placeholder("FILE");
+  file.add_to(options);
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
-  options.add("limit", file.limit, "only the first N facts; 0: all").at_least(0);
   options.group("Options");
   options.add("before", before, "the model whose answers locality compares with; the file's own unless told")
       .placeholder("MODEL");
@@ -57,6 +52,7 @@ void evaluate(Arguments arguments) {
   options.add("rows", rows, "write one JSON line a fact").placeholder("FILE.jsonl");
   options.add("overwrite", overwrite, "replace the file --rows, where it exists").flag();
   if (!common.start(options, arguments)) return;
+  facts::FactsFile::resolve(options);
 
   std::optional<AtomicFile> rows_file;  // opened first: a path that cannot be written is no surprise at the end
   if (!rows.empty()) {
@@ -73,13 +69,14 @@ void evaluate(Arguments arguments) {
   const text::Template format{text::parse_template(template_name), any.files().config().model_type};
   const std::vector<facts::Fact> facts = facts::read_facts(file);
   const text::Tokenizer tokenizer = any.tokenizer();
-  if (!before.empty() && std::ranges::all_of(facts, [](const facts::Fact& fact) { return fact.locality.empty(); }))
-    run::message("--before has no effect: no fact has a locality question");
+  const bool local = std::ranges::any_of(facts, [](const facts::Fact& fact) { return !fact.locality.empty(); });
+  const bool compares = !before.empty() && local;
+  if (!before.empty() && !local) run::message("--before has no effect: no fact has a locality question");
   measure::LocalityAnswers answers;
-  if (!before.empty()) answers = locality_answers(before, tokenizer, common.dtype(), format, facts);
+  if (compares) answers = locality_answers(before, tokenizer, common.dtype(), format, facts);
   model::Transformer transformer = any.load(common.dtype());
   const measure::EvaluationDetail detail =
-      measure::evaluate({transformer, model.string()}, tokenizer, format, facts, before.empty() ? nullptr : &answers);
+      measure::evaluate({transformer, model.string()}, tokenizer, format, facts, compares ? &answers : nullptr);
 
   if (rows_file) {
     for (const OrderedJson& row : detail.rows) rows_file->write(json_text(row) + "\n");

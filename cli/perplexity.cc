@@ -40,11 +40,8 @@ void perplexity(Arguments arguments) {
 
   const study::AnyModel any = study::AnyModel::open(model, base_model);
   const model::ModelConfig& config = any.files().config();
-  std::optional<text::Tokenizer> tokenizer;
-  const auto needed = [&]() -> const text::Tokenizer* {
-    if (!tokenizer && any.has_tokenizer()) tokenizer = any.tokenizer();
-    return tokenizer ? &*tokenizer : nullptr;
-  };
+  const text::TokenizerSource tokenizer =
+      text::opened_when_needed([&] { return any.has_tokenizer() ? std::optional(any.tokenizer()) : std::nullopt; });
   text::DatasetOptions reading{{text::parse_template(template_name), config.model_type},
                                max_seq_length,
                                config.vocab_size,
@@ -52,7 +49,7 @@ void perplexity(Arguments arguments) {
   check(max_seq_length <= config.max_positions, "--max-seq-length {} is more than the model's {} positions",
         max_seq_length, config.max_positions);
   if (file.extension() == ".txt" && max_seq_length == 0) reading.max_seq_length = config.max_positions;
-  const text::Dataset data = text::read_examples(file, needed, reading);
+  const text::Dataset data = text::read_examples(file, tokenizer, reading);
   if (!data.uses_template) options.no_effect("template", "no record is an instruction");
   model::Transformer transformer = any.load(common.dtype());
 

@@ -73,7 +73,9 @@ void tokenize(Arguments arguments) {
     options.no_effect("add-special-tokens", "--decode adds nothing");
     const text::Tokenizer tokenizer = study::open_tokenizer(model);
     const std::vector<int32_t> ids(decode.begin(), decode.end());
-    for (const int32_t id : ids) tokenizer.token(id);  // an unknown one is an error
+    for (const int32_t id : ids)
+      check(tokenizer.has(id), "--decode: the tokenizer of {} has no id {}; its largest is {}", model.string(), id,
+            tokenizer.size() - 1);
     const std::string decoded = tokenizer.decode(ids);
     return common.json ? print_json(OrderedJson::object({{"text", decoded}})) : print(decoded + "\n");
   }

@@ -102,8 +102,10 @@ class Reading : public nlohmann::json_sax<Json> {
       if (const size_t at = reason.find(before); at != std::string_view::npos) reason.remove_prefix(at + before.size());
     reason = reason.substr(0, reason.find("; last read"));
     const auto line = 1 + std::ranges::count(text_.substr(0, byte), '\n');
-    fail("{}: not {} JSON at line {} (byte {} of {}): {}", where_, error.id == 406 ? "usable" : "valid", line,
-         std::min(byte, text_.size()), text_.size(), shortened(reason, 120));
+    const bool several = text_.find('\n') != std::string_view::npos;
+    fail("{}: not {} JSON at {}byte {} of {}: {}", where_, error.id == 406 ? "usable" : "valid",
+         several ? fmt::format("line {}, ", line) : "", std::min(byte, text_.size()), text_.size(),
+         shortened(reason, 120));
   }
 
  private:

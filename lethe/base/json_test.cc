@@ -39,21 +39,20 @@ std::string nested(size_t depth) { return std::string(depth, '[') + std::string(
 }  // namespace
 
 TEST_CASE("what is wrong is told in a line, with its place") {
-  wrong("[\n1e999]", "not usable JSON at line 2 (byte 7 of 8): number overflow parsing '1e999'", parse_json);
+  wrong("[\n1e999]", "not usable JSON at line 2, byte 7 of 8: number overflow parsing '1e999'", parse_json);
   const std::string overflow = "[" + std::string(300000, '9') + "e99999]";
-  wrong(overflow,
-        "not usable JSON at line 1 (byte 300007 of 300008): number overflow parsing '" + std::string(92, '9') + "...",
+  wrong(overflow, "not usable JSON at byte 300007 of 300008: number overflow parsing '" + std::string(92, '9') + "...",
         parse_json);
   wrong("{\"a\":\"" + std::string(300000, 'x'),
-        "not valid JSON at line 1 (byte 300006 of 300006): syntax error while parsing value - invalid string: missing "
+        "not valid JSON at byte 300006 of 300006: syntax error while parsing value - invalid string: missing "
         "closing quote",
         parse_json);
   wrong("{\"a\":\"\xFF\"}",
-        "not valid JSON at line 1 (byte 7 of 9): syntax error while parsing value - invalid string: ill-formed UTF-8 "
+        "not valid JSON at byte 7 of 9: syntax error while parsing value - invalid string: ill-formed UTF-8 "
         "byte",
         parse_json);
   wrong("{\"a\":1,\"a\":2",
-        "not valid JSON at line 1 (byte 12 of 12): syntax error while parsing object - unexpected "
+        "not valid JSON at byte 12 of 12: syntax error while parsing object - unexpected "
         "end of input; expected '}'",
         parse_json);
 }

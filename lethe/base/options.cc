@@ -181,12 +181,20 @@ bool Options::was_set(std::string_view name) const { return at(name).set_; }
 
 bool Options::was_typed(std::string_view name) const { return was_set(name) && !at(name).from_file_; }
 
+bool Options::was_overruled(std::string_view name) const { return at(name).overruled_; }
+
+void Options::drop_from_file(std::string_view name) {
+  Option& option = const_cast<Option&>(at(name));
+  if (!option.from_file_) return;
+  option.reset_();
+  option.set_ = false;
+}
+
 void Options::no_effect(std::string_view name, std::string_view reason, std::string_view because) {
   Option& option = const_cast<Option&>(at(name));
-  const bool dropped = option.set_ && option.from_file_ && !because.empty() && was_typed(because);
-  if (option.set_ && !dropped) fail_usage("{} has no effect: {}", option.as_typed(), reason);
-  if (dropped) option.reset_();
-  option.set_ = option.effective_ = false;
+  if (!because.empty() && was_typed(because)) drop_from_file(name);
+  if (option.set_) fail_usage("{} has no effect: {}", option.as_typed(), reason);
+  option.effective_ = false;
 }
 
 void Options::overrides(std::string_view winner, std::string_view other, std::string_view reason) {

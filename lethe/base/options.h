@@ -76,7 +76,7 @@ class Option {
   bool low_open_ = false, high_open_ = false;
   std::vector<std::string> choices_;
   bool positional_ = false, required_ = false, flag_ = false, resolved_ = true, only_typed_ = false;
-  bool set_ = false, from_file_ = false, effective_ = true;
+  bool set_ = false, from_file_ = false, overruled_ = false, effective_ = true;
   std::function<void(const Json&)> assign_;
   std::function<void()> reset_;  // to the default
   std::function<Json()> value_;  // null: unset
@@ -100,14 +100,17 @@ class Options {
   // --help, -h or --version where an option may stand: nothing was checked, print help() or the version and be done.
   bool parse(std::span<const std::string> arguments);
   bool asks_version() const { return version_; }
-  bool was_set(std::string_view name) const;    // by an argument or by --config
-  bool was_typed(std::string_view name) const;  // by an argument
+  bool was_set(std::string_view name) const;        // by an argument, or by --config to another value than its default
+  bool was_typed(std::string_view name) const;      // by an argument
+  bool was_overruled(std::string_view name) const;  // by an argument that differs from what --config gives
   // The option does nothing in this run: an error if it was set, else it is left out of what is resolved. What the file
   // set is no error where the option `because`, the cause, was typed: it has its default again. So another run's file
   // may be given with another method.
   void no_effect(std::string_view name, std::string_view reason, std::string_view because = "");
   // Where `winner` is set, `other` has no effect because of it; but one that was typed wins over one from the file.
   void overrides(std::string_view winner, std::string_view other, std::string_view reason);
+  // What the file set, if it did, has its default again.
+  void drop_from_file(std::string_view name);
   // What --help says of an option that does something else in this command than in others.
   void explain(std::string_view name, std::string help);
 

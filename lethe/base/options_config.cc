@@ -67,13 +67,17 @@ void Options::read_config(const fs::path& path) {
       fail_usage("{}: no such option{}; `lethe {} --help` lists them all", where, suggestion(name, ""), command_);
     }
     Option& option = *known;
-    if (option.set_) continue;  // an argument wins
     Json value = to_json(node, option.kind_);
     if (value.is_null() && node.is_string()) {
       value = option.from_text(node.as_string()->get());  // "on" for a switch, "2" for a number, "q_proj,v_proj"
     }
+    if (option.set_) {  // an argument wins
+      option.overruled_ = value != option.value_();
+      continue;
+    }
     option.set(value, as_written(node), where);
     option.from_file_ = true;
+    if (option.value_() == option.default_) option.set_ = false;  // as if it were not there: it robs nothing of effect
   }
 }
 

@@ -130,6 +130,9 @@ TEST_CASE("what is wrong is named with option, value and expectation") {
 
 TEST_CASE("an unknown option names the nearest one") {
   CHECK(usage_error({"m", "--max_stps=3"}).starts_with("unknown option --max_stps (did you mean --max-steps?)"));
+  CHECK(usage_error({"m", "--epochs=3"}).starts_with("unknown option --epochs (here it is --num-train-epochs)"));
+  CHECK(usage_error({"m", "--target_modules", "q"})
+            .starts_with("unknown option --target_modules (here it is --lora-target)"));
   CHECK(usage_error({"m", "--zzzzzzzz"}).starts_with("unknown option --zzzzzzzz; `lethe update --help`"));
 }
 

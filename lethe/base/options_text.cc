@@ -166,6 +166,23 @@ std::string Options::suggestion(std::string_view name, std::string_view before) 
   for (const Option& option : options_) names.push_back(option.name_);
   std::string dashed(name);
   std::replace(dashed.begin(), dashed.end(), '_', '-');
+  // What others call it: transformers, PEFT, LLaMA-Factory, habit.
+  static const std::pair<const char*, const char*> kElsewhere[] = {{"lr", "learning-rate"},
+                                                                   {"epochs", "num-train-epochs"},
+                                                                   {"batch-size", "per-device-train-batch-size"},
+                                                                   {"output-dir", "out"},
+                                                                   {"r", "lora-rank"},
+                                                                   {"lora-r", "lora-rank"},
+                                                                   {"target-modules", "lora-target"},
+                                                                   {"lora-target-modules", "lora-target"},
+                                                                   {"bf16", "precision"},
+                                                                   {"fp16", "precision"},
+                                                                   {"dtype", "precision"},
+                                                                   {"max-length", "max-seq-length"},
+                                                                   {"cutoff-len", "max-seq-length"},
+                                                                   {"max-tokens", "max-new-tokens"}};
+  for (const auto& [elsewhere, here] : kElsewhere)
+    if (dashed == elsewhere && find(here)) return fmt::format(" (here it is {}{})", before, here);
   const std::string nearest = nearest_word(dashed, names);
   return nearest.empty() ? "" : fmt::format(" (did you mean {}{}?)", before, nearest);
 }

@@ -8,6 +8,19 @@
 
 namespace lethe::facts {
 
+void FactsFile::add_to(Options& options) {
+  options.add("facts", path, "the facts: JSON, JSON lines or CSV (docs/files.md)").positional().placeholder("FACTS");
+  options.group("Facts");
+  options.add("old-file", old_file, "with --new-file instead of FACTS: a pair of Alpaca files").placeholder("FILE");
+  options.add("new-file", new_file, "the same questions with the new answers").placeholder("FILE");
+  options.add("limit", limit, "only the first N facts; 0: all").at_least(0);
+}
+
+void FactsFile::resolve(Options& options) {
+  for (const char* file : {"old-file", "new-file"})
+    options.overrides(file, "facts", "a pair of Alpaca files holds the facts");
+}
+
 std::vector<Fact> read_facts(const FactsFile& file) {
   const bool pair = !file.old_file.empty() && !file.new_file.empty();
   if (file.old_file.empty() != file.new_file.empty())

@@ -35,11 +35,13 @@
 
 #include "lethe/base/file.h"
 #include "lethe/base/json.h"
+#include "lethe/base/options.h"
 
 namespace lethe::facts {
 
 struct Question {
   std::string prompt, answer;
+  bool operator==(const Question&) const = default;
 };
 
 struct Fact {
@@ -57,6 +59,9 @@ struct FactsFile {
   fs::path path = {};
   fs::path old_file = {}, new_file = {};
   int64_t limit = 0;  // only the first so many records; 0: all
+
+  void add_to(Options& options);          // FACTS, --old-file, --new-file, --limit
+  static void resolve(Options& options);  // an argument wins over --config, also the pair over FACTS
 };
 
 std::vector<Fact> read_facts(const FactsFile& file);

@@ -77,20 +77,26 @@ void add_cell(Json& fields, const std::string& column, bool repeated, std::strin
     fields[column] = std::move(value);
   } else if (value.is_array()) {
     for (Json& text : value) fields[column].push_back(std::move(text));
-  } else if (!blank || column != "rephrase") {
+  } else if (!blank || !column.starts_with("rephrase")) {
     fields[column].push_back(std::move(value));
   }
 }
 
 std::vector<Record> from_csv(const fs::path& path, std::string_view text, int64_t limit) {
-  static const std::set<std::string> kRepeatable = {
-      "", "rephrase", "locality_prompt", "locality_answer", "portability_prompt", "portability_answer"};
+  static const std::set<std::string> kRepeatable = {"",
+                                                    "rephrase",
+                                                    "rephrase_prompt",
+                                                    "locality_prompt",
+                                                    "locality_answer",
+                                                    "locality_ground_truth",
+                                                    "portability_prompt",
+                                                    "portability_answer",
+                                                    "portability_ground_truth"};
   const std::string_view header = trimmed(text).substr(0, trimmed(text).find('\n'));
   check(std::ranges::any_of(parse_csv(header, path.string()).columns,
                             [](const std::string& column) { return column == "prompt" || column == "src"; }),
-        "{}: neither JSON (a list, lines or one object) nor CSV whose header names a column \"prompt\" or \"src\"; it "
-        "begins "
-        "with {}",
+        "{}: neither JSON (a list, lines or one object) nor CSV, cells parted by commas, whose header names a column "
+        "\"prompt\" or \"src\"; it begins with {}",
         path.string(), printable(header.substr(0, 40)));
   Csv csv = parse_csv(text, path.string(), limit);
   std::map<std::string, int> count;

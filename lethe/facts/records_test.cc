@@ -65,7 +65,7 @@ TEST_CASE("broken files say where") {
   wrong("", "/facts: empty, expected facts");
   wrong("\xEF\xBB\xBF \n", "/facts: empty, expected facts");
   wrong("[]", "/facts: an empty list");
-  wrong("[{\"a\":1},", "/facts: not valid JSON at line 1");
+  wrong("[{\"a\":1},", "/facts: not valid JSON at byte");
   wrong("{\"a\":1}\n{\"a\":", "/facts, index 1 (line 2): not valid JSON");
   wrong("{\"a\":1, \"b\n{\"a\":2}", "/facts, index 0 (line 1): not valid JSON");
   wrong("{\n\"a\":1,\n", "/facts: not valid JSON at line 3");

@@ -29,44 +29,55 @@ const Names kOfAFact = {"prompt",
                         "portability_ground_truth"};
 const Names kOfAQuestion = {"prompt", "answer", "ground_truth", "New Question", "New Answer"};
 
-// Names for the same that are spelt otherwise.
-const std::pair<std::string, std::string> kOtherNames[] = {
-    {"old_answer", "old"},      {"answer_old", "old"},       {"new_answer", "new"},
-    {"answer_new", "new"},      {"target_new", "new"},       {"rephrase_prompt", "rephrase"},
-    {"paraphrase", "rephrase"}, {"paraphrases", "rephrase"}, {"loc", "locality"}};
+// Names for the same in other formats, and in people's heads.
+const std::pair<std::string, std::string> kOtherNames[] = {{"old_answer", "old"},
+                                                           {"answer_old", "old"},
+                                                           {"pred", "old"},
+                                                           {"ground_truth", "old"},
+                                                           {"new_answer", "new"},
+                                                           {"answer_new", "new"},
+                                                           {"target_new", "new"},
+                                                           {"rephrase_prompt", "rephrase"},
+                                                           {"paraphrase", "rephrase"},
+                                                           {"paraphrases", "rephrase"},
+                                                           {"paraphrase_prompts", "rephrase"},
+                                                           {"loc", "locality"},
+                                                           {"local", "locality"},
+                                                           {"neighborhood_prompts", "locality"}};
 
-// "Old", " old" and "locality-prompt" as fields are written.
+// "Old", " old", "oldAnswer" and "locality-prompt" as fields are written.
 std::string plain(const std::string& field) {
   std::string word;
-  for (const char c : field)
+  for (const char c : field) {
+    if (std::isupper(static_cast<unsigned char>(c)) && !word.empty() && word.back() != '_') word += '_';
     word += c == '-' || c == ' ' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
   const size_t begin = std::min(word.find_first_not_of('_'), word.size());
   return word.substr(begin, word.find_last_not_of('_') + 1 - begin);
 }
 
-// The known field that an unknown one among `fields` most likely meant, or "".
-std::string meant(const std::string& field, const Names& known, const Json& fields) {
+// The known field that an unknown one most likely meant, or "".
+std::string meant(const std::string& field, const Names& known) {
   const std::string word = plain(field);
   if (std::ranges::find(known, word) != known.end()) return word;
   if (&known == &kOfAFact)
     for (const auto& [name, same] : kOtherNames)
       if (name == word) return same;
-  if (word.size() >= 3)  // "local"
-    for (const std::string& name : known)
-      if (name.starts_with(word)) return name;
-  const std::string nearest = nearest_word(word, known);
-  if (nearest.empty() || nearest[0] != word[0]) return "";  // "object" is not "subject", "gold" not "old"
-  if (!word.starts_with(nearest))
-    return has_field(fields, nearest.c_str()) ? "" : nearest;  // "subset" beside "subject"
-  const bool about = word.starts_with(nearest + "_") && !std::isdigit(static_cast<unsigned char>(word.back()));
-  return about ? "" : nearest;  // "prompt_id", not "rephrases"
+  Names distinct = known;  // too many words are near a short one: "only" is not "old"
+  std::erase_if(distinct, [](const std::string& name) { return name.size() < 6; });
+  const std::string nearest = nearest_word(word, distinct);
+  const bool numbered = !word.empty() && std::isdigit(static_cast<unsigned char>(word.back()));
+  const bool is_another = nearest.empty() || nearest[0] != word[0] ||      // "object" is not "subject"
+                          (word.starts_with(nearest + "_") && !numbered);  // "prompt_id" is about "prompt"
+  return is_another ? "" : nearest;
 }
 
 void check_fields(const Json& fields, const Names& known, const char* what, const std::string& where) {
   for (const auto& [field, value] : fields.items()) {
     if (value.is_null() || std::ranges::find(known, field) != known.end()) continue;
-    const std::string name = meant(field, known, fields);
-    check(name.empty(), "{}: {} is no field of a {}, did you mean \"{}\"?", where, shown(field), what, name);
+    const std::string name = meant(field, known);
+    const bool may_stand = name.empty() || has_field(fields, name.c_str());  // what was meant is there
+    check(may_stand, "{}: {} is no field of a {}, did you mean \"{}\"?", where, shown(field), what, name);
   }
 }
 

@@ -5,8 +5,8 @@
 namespace lethe::facts {
 
 // Error where a field of the record, or of one of its locality and portability questions, is not known but most likely
-// meant one that is: "rephrases", "Old", "old_answer", "anwser". Other unknown fields may stand: "id", "notes", also
-// those about a known one, "prompt_id".
+// meant one that is and is missing: "rephrases", "Old", "oldAnswer", "anwser". Other unknown fields may stand: "id",
+// "notes", also those about a known one, "prompt_id".
 void check_spelling(const Record& record);
 
 }  // namespace lethe::facts

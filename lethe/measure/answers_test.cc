@@ -33,6 +33,8 @@ TEST_CASE("greedy answers: what follows, to the end-of-text token or so many tok
   CHECK(greedy_answers({model, "tiny"}, tiny.tokenizer, format, {"The sun", "The sun"}) ==
         std::vector<std::string>{"big", "big"});
   CHECK(greedy_answers({model, "tiny"}, tiny.tokenizer, format, {"The sun"}, answer_tokens)[0] == "big");
+  const auto many = greedy_answers({model, "tiny"}, tiny.tokenizer, format, std::vector<std::string>(70, "The sun"));
+  CHECK(many == std::vector<std::string>(70, "big"));
   const std::string one = greedy_answers({model, "tiny"}, tiny.tokenizer, format, {"The sun"}, 1)[0];
   CHECK(std::string("big").starts_with(one));
   CHECK(one != "big");

@@ -172,7 +172,7 @@ const GgufType* gguf_type(const std::string& name) {
 Gguf read_gguf(std::span<const std::byte> file, const std::string& where) {
   Reader in(file, where);
   check(file.size() >= 4 && std::memcmp(file.data(), "GGUF", 4) == 0,
-        "{}: does not begin with GGUF, it is no GGUF file", where);
+        "{}: does not begin with GGUF, it is no GGUF file; a model is such a file or a Hugging Face directory", where);
   in.number<uint32_t>("the header");
   Gguf out;
   out.version = in.number<uint32_t>("the header");

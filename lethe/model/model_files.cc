@@ -208,7 +208,8 @@ ModelFiles::~ModelFiles() = default;
 ModelFiles ModelFiles::open(const fs::path& model) {
   ModelFiles out;
   out.impl_->path = model;
-  check(fs::exists(model), "{}: no such file or directory, expected a model", model.string());
+  check(fs::exists(model), "{}: no such file or directory, expected a model on this machine (nothing is downloaded)",
+        model.string());
   if (fs::is_directory(model))
     out.impl_->open_directory();
   else

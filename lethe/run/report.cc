@@ -96,7 +96,8 @@ std::string training_page(const OrderedJson& results, const std::vector<StepMetr
 
 std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
   const std::string body = overview(results) + before_and_after_html(results) + cases_html(results) +
-                           loss_curves(metrics) + movement_html(results) + time_spent(results) + reproduction(results);
+                           others_html(results) + loss_curves(metrics) + movement_html(results) + time_spent(results) +
+                           reproduction(results);
   return page_html("Lethe update", name_of(text_at(results, "model")) + ", updated", summary_html(results), body,
                    "Written by Lethe " + text_at(results, "lethe"));
 }

@@ -13,6 +13,25 @@ namespace {
 
 constexpr size_t kMostCases = 20;
 
+using Columns = std::vector<std::pair<const char*, const char*>>;  // field and heading
+
+Columns answer_columns(const OrderedJson& cases) {
+  const bool forgotten = std::any_of(cases.begin(), cases.end(),
+                                     [](const OrderedJson& c) { return field_at(c, {"forgotten"}).is_string(); });
+  Columns columns = {{"before", "before"}};
+  if (forgotten) columns.emplace_back("forgotten", "after forgetting");
+  columns.emplace_back("after", "after learning");
+  return columns;
+}
+
+// To the body of the table.
+std::string cases_head(const char* what, const char* key, const Columns& columns) {
+  std::string html =
+      fmt::format("<p class=\"key\">{}</p>\n<table class=\"cases\"><thead><tr><th scope=\"col\">{}</th>", key, what);
+  for (const auto& column : columns) html += fmt::format("<th scope=\"col\">{}</th>", column.second);
+  return html + "</tr></thead>\n<tbody>\n";
+}
+
 }  // namespace
 
 std::string marked_answer_html(const std::string& answer, const std::string& old_answer,
@@ -48,17 +67,9 @@ std::string cases_html(const OrderedJson& results) {
   const OrderedJson& all = field_at(results, {"cases"});
   if (!all.is_array() || all.empty()) return "";
   const size_t shown = std::min(all.size(), kMostCases);
-  const bool forgotten =
-      std::any_of(all.begin(), all.end(), [](const OrderedJson& c) { return field_at(c, {"forgotten"}).is_string(); });
-  std::vector<std::pair<const char*, const char*>> columns = {{"before", "before"}};
-  if (forgotten) columns.emplace_back("forgotten", "after forgetting");
-  columns.emplace_back("after", "after learning");
-
-  std::string html =
-      "<p class=\"key\"><mark class=\"new\">the new answer</mark> &ensp;<mark class=\"old\">the old answer</mark></p>\n"
-      "<table class=\"cases\"><thead><tr><th scope=\"col\">fact</th>";
-  for (const auto& column : columns) html += fmt::format("<th scope=\"col\">{}</th>", column.second);
-  html += "</tr></thead>\n<tbody>\n";
+  const auto columns = answer_columns(all);
+  std::string html = cases_head(
+      "fact", "<mark class=\"new\">the new answer</mark> &ensp;<mark class=\"old\">the old answer</mark>", columns);
   for (size_t i = 0; i < shown; ++i) {
     const OrderedJson& c = all[i];
     html += fmt::format("<tr><th scope=\"row\">{}<small>{} → {}</small></th>", escape_html(text_at(c, "prompt")),
@@ -73,6 +84,24 @@ std::string cases_html(const OrderedJson& results) {
       shown == 1 ? "One fact, in the model’s own words" : fmt::format("{} facts, in the model’s own words", shown),
       "What the model writes by itself after the prompt, taking the likeliest token each time.",
       html + "</tbody></table>\n");
+}
+
+std::string others_html(const OrderedJson& results) {
+  const OrderedJson& all = field_at(results, {"others"});
+  if (!all.is_array() || all.empty()) return "";
+  const auto columns = answer_columns(all);
+  std::string html = cases_head("question", "<mark class=\"new\">the file’s answer</mark>", columns);
+  for (const OrderedJson& c : all) {
+    const std::string answer = text_at(c, "answer");
+    html += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escape_html(text_at(c, "prompt")),
+                        escape_html(answer));
+    for (const auto& [key, name] : columns)
+      html += fmt::format("<td data-label=\"{}\"><span>{}</span></td>", name,
+                          marked_answer_html(text_at(c, key), "", answer));
+    html += "</tr>\n";
+  }
+  return section_html("Other questions, in the model’s own words",
+                      "What must not change: one of each fact’s locality questions.", html + "</tbody></table>\n");
 }
 
 }  // namespace lethe::run

@@ -18,6 +18,7 @@ std::string summary_html(const OrderedJson& results);           // one sentence 
 std::string before_and_after_html(const OrderedJson& results);  // the scores, a chart and tables
 std::string movement_html(const OrderedJson& results);  // norms of the delta by layer, the paper's figures 4 and 5
 std::string cases_html(const OrderedJson& results);     // facts with the model's own answers
+std::string others_html(const OrderedJson& results);    // questions about other things, likewise
 
 // The answer with the new and the old one marked where they stand in it as whole words, in any case of letters.
 std::string marked_answer_html(const std::string& answer, const std::string& old_answer, const std::string& new_answer);

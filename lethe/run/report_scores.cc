@@ -82,7 +82,7 @@ std::string summary_html(const OrderedJson& results) {
   };
   say(kReliability, "{} of the new answers are now the model’s own");
   say(kOldAnswers, "{} of the old ones are left");
-  say(kLocality, "answers to unrelated questions stayed the same in {}");
+  say(kLocality, "answers to other questions stayed the same in {}");
   for (size_t i = 0; i < parts.size(); ++i)
     html += (i == 0 ? "; counted by exact match, " : i + 1 < parts.size() ? ", " : ", and ") + parts[i];
   if (parts.empty()) return html + ". The model was not evaluated.";
@@ -124,8 +124,9 @@ std::string before_and_after_html(const OrderedJson& results) {
   }
   return section_html(
       "Before and after",
-      "Reliability: the new answers to the facts’ own prompts. Generality: to rephrased prompts. Locality: unrelated "
-      "questions. Portability: questions that follow from the new fact. Old: the old answers, which should go.",
+      "Reliability: the new answers to the facts’ own prompts. Generality: to rephrased prompts. Locality: other "
+      "questions, whose answers should not change. Portability: questions that follow from the new fact. Old: the old "
+      "answers, which should go.",
       html);
 }
 

@@ -84,7 +84,7 @@ TEST_CASE("the page says in plain words what happened, shows it, and is well for
   CHECK(has(html,
             "100 facts were updated by <strong>f-ft</strong>; counted by exact match, <strong>98.7\u202F%</strong> of "
             "the new answers are now "
-            "the model’s own, <strong>4.1\u202F%</strong> of the old ones are left, and answers to unrelated questions "
+            "the model’s own, <strong>4.1\u202F%</strong> of the old ones are left, and answers to other questions "
             "stayed the same in <strong>71.0\u202F%</strong>."));
   CHECK(has(html, "<title>tiny, updated</title>"));
   CHECK(has(html, "<th scope=\"row\">Reliability</th><td>1.0\u202F%</td><td>98.7\u202F%</td>"));
@@ -122,6 +122,18 @@ TEST_CASE("a page without evaluation, delta, cases or metrics still stands") {
   const std::string html = update_page(results, {});
   CHECK(unbalanced(html) == "");
   CHECK(has(html, "1 fact was updated by <strong>lora</strong>. The model was not evaluated."));
+  OrderedJson with_others = sample();
+  with_others["others"] = {{{"prompt", "Oslo is in"},
+                            {"answer", "Norway"},
+                            {"before", "Norway & co"},
+                            {"forgotten", "Norway"},
+                            {"after", "Meta"}}};
+  const std::string others = update_page(with_others, {});
+  CHECK(has(others, "<th scope=\"row\">Oslo is in<small>Norway</small></th>"));
+  CHECK(has(others, "<mark class=\"new\">Norway</mark> &amp; co"));
+  CHECK(has(others, "data-label=\"after forgetting\""));
+  CHECK(unbalanced(others) == "");
+  CHECK_FALSE(has(update_page(sample(), {}), "Other questions, in"));
   OrderedJson no_locality = sample();
   no_locality["after"]["locality"] = {{"exact_match", nullptr}, {"count", 0}};
   CHECK(has(update_page(no_locality, {}), "Side effects were not measured: no fact has a locality question."));

@@ -16,8 +16,6 @@
 namespace lethe::run {
 namespace {
 
-constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile, kFactsFile, kResultsFile, kReportFile};
-
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 // The lock is on the folder itself and the kernel lets go of it with the process: nothing is left behind to clean up. A

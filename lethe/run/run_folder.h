@@ -2,7 +2,7 @@
 //   config.toml                   the resolved settings, enough to repeat the run
 //   metrics.jsonl                 one object a logged step, on disk as it happens
 //   events.out.tfevents.0.lethe   the same for TensorBoard
-//   facts.jsonl                   where the model gave old answers: the facts with them
+//   facts-with-old.jsonl          where the model gave old answers: the facts with them
 //   results.json, report.html     what came out, and its page (lethe/run/report.h)
 // The folder belongs to one process at a time.
 #pragma once
@@ -21,9 +21,11 @@ namespace lethe::run {
 inline constexpr const char* kConfigFile = "config.toml";
 inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kEventsFile = "events.out.tfevents.0.lethe";
-inline constexpr const char* kFactsFile = "facts.jsonl";
+inline constexpr const char* kFactsFile = "facts-with-old.jsonl";
 inline constexpr const char* kResultsFile = "results.json";
 inline constexpr const char* kReportFile = "report.html";
+inline constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile,
+                                          kFactsFile,  kResultsFile, kReportFile};
 
 bool holds_record(const fs::path& folder);  // any of these files
 

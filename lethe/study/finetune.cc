@@ -28,11 +28,8 @@ struct Data {
 };
 
 Data read_data(const FinetuneConfig& config, const model::ModelFiles& files) {
-  std::optional<text::Tokenizer> tokenizer;
-  const auto needed = [&]() -> const text::Tokenizer* {
-    if (!tokenizer && files.has_tokenizer()) tokenizer = tokenizer_of(files);
-    return tokenizer ? &*tokenizer : nullptr;
-  };
+  const text::TokenizerSource tokenizer = text::opened_when_needed(
+      [&] { return files.has_tokenizer() ? std::optional(tokenizer_of(files)) : std::nullopt; });
   const int64_t positions = files.config().max_positions;
   text::DatasetOptions options{{text::parse_template(config.template_name), files.config().model_type},
                                config.training.max_seq_length > 0 ? config.training.max_seq_length : positions,
@@ -43,7 +40,7 @@ Data read_data(const FinetuneConfig& config, const model::ModelFiles& files) {
   Data data;
   bool uses_template = false, eos_added = false;
   for (const std::string& file : config.files) {
-    text::Dataset part = text::read_examples(file, needed, options);
+    text::Dataset part = text::read_examples(file, tokenizer, options);
     uses_template |= part.uses_template;
     eos_added |= part.eos_added;
     const size_t room = config.limit > 0 ? static_cast<size_t>(config.limit) - data.examples.size() : SIZE_MAX;
@@ -101,7 +98,8 @@ void FinetuneConfig::resolve(Options& options) {
     options.no_effect("merge", "full writes the whole model", "method");
   }
   training.resolve(options);
-  template_given = options.was_typed("template");
+  template_given = options.was_set("template");
+  if (options.was_overruled("method")) options.drop_from_file("learning-rate");  // the other method's
   if (!training.learning_rate) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
   if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
   if (run_dir.empty()) run_dir = out / "lethe";
@@ -112,7 +110,10 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   const Data data = read_data(config, files);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
-  run::RunFolder folder = open_run(config.out, config.model, config.run_dir, config.overwrite, config.resume);
+  RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {config.model}};
+  place.inputs.insert(place.inputs.end(), config.files.begin(), config.files.end());
+  check_run(place);
+  run::RunFolder folder = open_run(place);
   const Inputs inputs = {config.model.string(), fingerprint(files), fmt::format("{}", fmt::join(config.files, ", ")),
                          fingerprint(data.examples)};
   if (is_complete(folder, config.resume, run, inputs, config.out)) return folder.json(run::kResultsFile)["result"];

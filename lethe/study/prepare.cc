@@ -25,22 +25,24 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
   return tokenizer;
 }
 
-void check_apart(const fs::path& out, const fs::path& model) {
-  std::error_code none;
-  check(!fs::equivalent(out, model, none), "--out {} is the model itself; give another directory", out.string());
-}
-
 bool is_written(const fs::path& out) { return fs::exists(out / "config.json") || model::is_adapter(out); }
 
-run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
-                        bool resume) {
-  check_apart(out, model);
+void check_run(const RunPlace& place) {
+  const auto& [out, run_dir, overwrite, resume, inputs] = place;
+  for (const fs::path& input : inputs) {
+    check_not_read(out, input);
+    for (const char* name : run::kRecord) check_not_read(run_dir / name, input, "--run-dir");
+  }
   check_out(out, OutKind::kDirectory, overwrite || resume,
             is_written(out) || !fs::exists(run_dir) ? "" : ", --resume goes on with an interrupted run");
   if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
   check(overwrite || resume || !run::holds_record(run_dir),
         "--run-dir {} holds a run or files of its names; --overwrite replaces them, --resume goes on with a run",
         run_dir.string());
+}
+
+run::RunFolder open_run(const RunPlace& place) {
+  const auto& [out, run_dir, overwrite, resume, inputs] = place;
   std::error_code error;
   const bool made = fs::create_directories(out, error);  // before the run folder's old record goes
   check(!error, "cannot make the directory {}: {}", out.string(), error.message());

@@ -13,17 +13,21 @@ model::ModelFiles open_whole_model(const fs::path& model);
 // Its tokenizer, checked: one that knows more ids than the model has is an error.
 text::Tokenizer tokenizer_of(const model::ModelFiles& files);
 
-// Checks that `out` is not the model that is read.
-void check_apart(const fs::path& out, const fs::path& model);
-
 // True where `out` holds a model or an adapter.
 bool is_written(const fs::path& out);
 
-// Checks that `out` may be written (it is new, or --overwrite or --resume was given, and it is not `model` itself),
-// makes it, and opens the run folder, which follows the same rule. Only when that is this run's own, what --overwrite
-// replaces is removed.
-run::RunFolder open_run(const fs::path& out, const fs::path& model, const fs::path& run_dir, bool overwrite,
-                        bool resume);
+struct RunPlace {
+  fs::path out, run_dir;
+  bool overwrite = false, resume = false;
+  std::vector<fs::path> inputs;  // what is read: the model and the data
+};
+
+// Checks that the output may be written (it is new, or --overwrite or --resume was given), that the run folder follows
+// the same rule, and that neither holds what is read.
+void check_run(const RunPlace& place);
+// Makes the output's directory and opens the run folder. Only when that is this run's own, what --overwrite replaces is
+// removed.
+run::RunFolder open_run(const RunPlace& place);
 
 // Once all is written: removes from the run folder what was only there to resume from.
 inline constexpr const char* kForgottenFile = "forgotten.json";  // of `update`: what was measured between the stages

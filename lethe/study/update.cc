@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "lethe/base/error.h"
 #include "lethe/edit/f_learning.h"
@@ -33,19 +34,28 @@ class Update {
         files_(open_whole_model(config.model)),
         tokenizer_(tokenizer_of(files_)),
         format_{text::parse_template(config.template_name), files_.config().model_type},
+        place_{config.out,
+               config.run_dir,
+               config.overwrite,
+               config.resume,
+               {config.model, config.facts.path, config.facts.old_file, config.facts.new_file}},
         facts_(usable_facts()),
-        folder_(open_run(config.out, config.model, config.run_dir, config.overwrite, config.resume)) {
+        inputs_{config.model.string(), fingerprint(files_), facts_path(), fingerprint(facts_)},
+        own_answers_(complete_old_answers()),
+        folder_(open_run(place_)) {
     const size_t count = std::min(kCases, facts_.size());
     for (size_t i = 0; i < count; ++i) case_facts_.push_back(i * facts_.size() / count);
+    for (size_t i : case_facts_)
+      if (!facts_[i].locality.empty()) others_.push_back(facts_[i].locality[0]);
   }
 
   OrderedJson run(std::string* table) {
-    const Inputs inputs = {config_.model.string(), fingerprint(files_), facts_path(), fingerprint(facts_)};
-    if (is_complete(folder_, config_.resume, run_, inputs, config_.out)) return result(folder_.json(run::kResultsFile));
-    train::Session session = open_session(folder_, config_.resume, run_, inputs);
+    if (is_complete(folder_, config_.resume, run_, inputs_, config_.out))
+      return result(folder_.json(run::kResultsFile));
+    train::Session session = open_session(folder_, config_.resume, run_, inputs_);
+    if (own_answers_ > 0) write_completed_facts();
     {
       Transformer model = Transformer::load(files_, run_.precision, false);
-      complete_old_answers(model);
       before_ = look_at(model, config_.model.string(), nullptr);
     }
     const edit::Edit edit = learn(session);
@@ -76,9 +86,8 @@ class Update {
  private:
   // The facts, found usable before anything is written.
   std::vector<facts::Fact> usable_facts() const {
+    check_run(place_);
     std::vector<facts::Fact> facts = facts::read_facts(config_.facts);
-    for (const fs::path& file : {config_.facts.path, config_.facts.old_file, config_.facts.new_file})
-      check_not_read(config_.run_dir / run::kFactsFile, file, "the run folder's facts.jsonl");
     check(config_.training.max_seq_length <= files_.config().max_positions,
           "--max-seq-length {} is more than the model's {} positions", config_.training.max_seq_length,
           files_.config().max_positions);
@@ -91,16 +100,34 @@ class Update {
       encode(fact, fact.new_answer);
       if (!fact.old_answer.empty()) encode(fact, fact.old_answer);
     }
+    warn_of_contradictions(facts);
     if (!config_.no_eval) measure::check_questions(tokenizer_, format_, files_.config().max_positions, facts);
     if (method_.has_lora()) edit::check_lora(files_, config_.lora.config());
     return facts;
+  }
+
+  // What cannot be learned, or would be forgotten and learned.
+  static void warn_of_contradictions(const std::vector<facts::Fact>& facts) {
+    constexpr size_t kShown = 3;
+    std::map<std::string, const facts::Fact*> known;
+    std::vector<std::string> found;
+    for (const facts::Fact& fact : facts) {
+      const facts::Fact& first = *known.emplace(fact.prompt, &fact).first->second;
+      if (first.new_answer != fact.new_answer)
+        found.push_back(fmt::format("{}: the same prompt as {} with another new answer; both cannot be learned",
+                                    fact.where, first.where));
+      if (fact.old_answer == fact.new_answer)
+        found.push_back(fmt::format("{}: the old answer is the new one, {}", fact.where, shown(Json(fact.new_answer))));
+    }
+    for (size_t i = 0; i < std::min(kShown, found.size()); ++i) run::message("{}", found[i]);
+    if (found.size() > kShown) run::message("and {} facts more like these", found.size() - kShown);
   }
 
   std::string facts_path() const {
     return (config_.facts.path.empty() ? config_.facts.new_file : config_.facts.path).string();
   }
 
-  struct Look {  // at one model: what was measured, and its own answers to the page's facts
+  struct Look {  // at one model: what was measured, and its own answers to the page's facts and other questions
     std::optional<EvaluationDetail> detail;
     std::vector<std::string> answers;
   };
@@ -112,30 +139,45 @@ class Update {
     look.detail = measure::evaluate({model, name}, tokenizer_, format_, facts_, before);
     std::vector<std::string> prompts;
     for (size_t i : case_facts_) prompts.push_back(facts_[i].prompt);
+    for (const facts::Question& other : others_) prompts.push_back(other.prompt);
     look.answers = measure::greedy_answers({model, name}, tokenizer_, format_, prompts);
     evaluate_seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
     return look;
   }
 
-  // --old from-model: where the file gives no old answer, the model's own. The facts with them stay in the run folder.
-  void complete_old_answers(Transformer& model) {
-    if (config_.old != "from-model") return;
+  // --old from-model: where the file gives no old answer, the model's own. Returns how many it gave.
+  size_t complete_old_answers() {
+    if (config_.old != "from-model") return 0;
     std::vector<size_t> missing;
     for (size_t i = 0; i < facts_.size(); ++i)
       if (facts_[i].old_answer.empty()) missing.push_back(i);
+    if (missing.empty()) return 0;
     std::vector<std::string> prompts;
     for (size_t i : missing) prompts.push_back(facts_[i].prompt);
+    Transformer model = Transformer::load(files_, run_.precision, false);
     const auto answers = measure::greedy_answers({model, config_.model.string()}, tokenizer_, format_, prompts);
     for (size_t i = 0; i < missing.size(); ++i) {
       facts::Fact& fact = facts_[missing[i]];
-      fact.old_answer = answers[i];
+      if (answers[i] != fact.new_answer) fact.old_answer = answers[i];  // what it knows already stays
       fact.where += ", with the model's own answer";
+      if (!fact.old_answer.empty()) encode(fact, fact.old_answer);  // too long, say
     }
+    const auto silent = [](const facts::Fact& fact) { return fact.old_answer.empty(); };
+    check(!method_.forgets() || !std::ranges::all_of(facts_, silent),
+          "--old from-model: {} answers none of the {} prompts with anything but the new answer, so there is nothing "
+          "to forget; use --method ft",
+          config_.model.string(), facts_.size());
+    return missing.size() - static_cast<size_t>(std::ranges::count_if(facts_, silent));
+  }
+
+  void write_completed_facts() {
+    const fs::path file = folder_.file(run::kFactsFile);
     std::string lines;
-    for (const facts::Fact& fact : facts_) lines += facts::native_record(fact).dump() + "\n";
-    write_file(folder_.file(run::kFactsFile), lines);
-    run::message("{} of {} old answers are the model's own; with them the facts are {}", missing.size(), facts_.size(),
-                 folder_.file(run::kFactsFile).string());
+    for (const facts::Fact& fact : facts_)
+      lines += facts::native_record(fact).dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+    write_file(file, lines);
+    run::message("{} of {} old answers are the model's own; the facts with them are {}", own_answers_, facts_.size(),
+                 file.string());
   }
 
   text::Example encode(const facts::Fact& fact, const std::string& answer) const {
@@ -175,7 +217,10 @@ class Update {
         edit::f_learning(files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
                          [&](Transformer& model, const edit::Edit& so_far) { look_between(model, so_far); });
     if (method_.forgets() && was_forgotten) forgotten_ = folder_.json(kForgottenFile);
-    if (!edit.learn.learned && !config_.training.num_train_epochs && !config_.training.max_steps)
+    const bool until_learned = !config_.training.num_train_epochs && !config_.training.max_steps;
+    if (until_learned && edit.learn.learned)
+      run::message("learned: every new answer is the model's own after {:g} epochs", edit.learn.epochs);
+    if (until_learned && !edit.learn.learned)
       run::message(
           "after {} epochs some new answers are still not the model's own; a higher --learning-rate or more "
           "--num-train-epochs may help",
@@ -203,13 +248,21 @@ class Update {
   // results.json, from which the page is drawn.
   OrderedJson page_json(const edit::Edit& edit, const Look& after) const {
     const auto summary = [](const Look& look) { return look.detail ? look.detail->summary.json() : OrderedJson(); };
-    OrderedJson cases = OrderedJson::array();
+    OrderedJson cases = OrderedJson::array(), others = OrderedJson::array();
     for (size_t i = 0; i < before_.answers.size(); ++i) {  // none where nothing was asked
-      const facts::Fact& fact = facts_[case_facts_[i]];
-      OrderedJson entry{{"prompt", fact.prompt},        {"old", fact.old_answer}, {"new", fact.new_answer},
-                        {"before", before_.answers[i]}, {"forgotten", nullptr},   {"after", after.answers[i]}};
-      if (!forgotten_.is_null()) entry["forgotten"] = forgotten_["answers"][i];
-      cases.push_back(std::move(entry));
+      const bool is_fact = i < case_facts_.size();
+      OrderedJson entry;
+      if (is_fact) {
+        const facts::Fact& fact = facts_[case_facts_[i]];
+        entry = {{"prompt", fact.prompt}, {"old", fact.old_answer}, {"new", fact.new_answer}};
+      } else {
+        const facts::Question& other = others_[i - case_facts_.size()];
+        entry = {{"prompt", other.prompt}, {"answer", other.answer}};
+      }
+      entry["before"] = before_.answers[i];
+      entry["forgotten"] = forgotten_.is_null() ? OrderedJson() : forgotten_["answers"][i];
+      entry["after"] = after.answers[i];
+      (is_fact ? cases : others).push_back(std::move(entry));
     }
     return {{"lethe", run_.version},
             {"command", run_.command},
@@ -228,7 +281,8 @@ class Update {
             {"out", config_.out.string()},
             {"settings", run_.settings},
             {"delta", forgotten_.is_null() ? OrderedJson::array() : forgotten_["delta"]},
-            {"cases", std::move(cases)}};
+            {"cases", std::move(cases)},
+            {"others", std::move(others)}};
   }
 
   // A few facts, with the model's own answers, for people at a terminal.
@@ -256,9 +310,13 @@ class Update {
   model::ModelFiles files_;
   text::Tokenizer tokenizer_;
   text::Template format_;
+  RunPlace place_;
   std::vector<facts::Fact> facts_;
+  Inputs inputs_;  // as they were given
+  size_t own_answers_;
   run::RunFolder folder_;
-  std::vector<size_t> case_facts_;
+  std::vector<size_t> case_facts_;       // the facts of the page
+  std::vector<facts::Question> others_;  // what must not change beside them
   Look before_;
   OrderedJson forgotten_;
   double evaluate_seconds_ = 0;
@@ -268,14 +326,8 @@ class Update {
 
 void UpdateConfig::add_to(Options& options) {
   options.add("model", model, "a Hugging Face directory or a .gguf file").positional().required().placeholder("MODEL");
-  options.add("facts", facts.path, "the facts: JSON, JSON lines or CSV (docs/files.md)")
-      .positional()
-      .placeholder("FACTS");
   options.add("out", out, "where the updated model goes").required().placeholder("DIR");
-  options.group("Facts");
-  options.add("old-file", facts.old_file, "with --new-file instead of FACTS: a pair of Alpaca files")
-      .placeholder("FILE");
-  options.add("new-file", facts.new_file, "the same questions with the new answers").placeholder("FILE");
+  facts.add_to(options);
   options.add("old", old, "where the file gives no old answer: from-model takes the model's own")
       .one_of({"given", "from-model"});
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
@@ -283,7 +335,6 @@ void UpdateConfig::add_to(Options& options) {
       .add("add-eos-token", add_eos_token,
            "teach the end of each answer, too: the tokenizer's end-of-text token behind it")
       .flag();
-  options.add("limit", facts.limit, "only the first N facts; 0: all").at_least(0);
   options.group("Method");
   std::vector<std::string> names;
   for (const edit::Method& m : edit::methods()) names.push_back(m.name);
@@ -296,7 +347,10 @@ void UpdateConfig::add_to(Options& options) {
       .above(0);
   options.group("Output");
   options.add("no-eval", no_eval, "measure nothing and ask nothing before and after").flag();
-  options.add("save-adapter", save_adapter, "also leave OUT/adapter, a PEFT adapter on MODEL (lora, f-lora)").flag();
+  options
+      .add("save-adapter", save_adapter,
+           "also leave OUT/adapter, a PEFT adapter on MODEL (lora; f-lora: of twice the rank)")
+      .flag();
   options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
@@ -304,6 +358,7 @@ void UpdateConfig::add_to(Options& options) {
   options.explain("learning-rate", "the peak learning rate; 5e-5, learning by LoRA 2e-3, unless told");
   options.explain("num-train-epochs",
                   "passes over the new facts; unless told until every answer is learned, at most 20");
+  options.explain("max-steps", "optimiser steps of each stage, whatever the epochs");
   options.explain("max-seq-length", "refuse facts of more tokens; 0: the model's positions");
   lora.add_to(options);
 }
@@ -318,8 +373,11 @@ void UpdateConfig::resolve(Options& options) {
   if (template_name == "chat")
     options.no_effect("add-eos-token", "the chat template ends each answer itself", "template");
   if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method), "method");
-  if (m.forgets()) options.overrides("max-steps", "forget-epochs", "--max-steps ends each stage");
   training.resolve(options);
+  if (m.forgets()) options.overrides("max-steps", "forget-epochs", "--max-steps ends each stage");
+  if (options.was_overruled("method"))  // the rates of the file's method are not this one's
+    for (const char* rate : {"learning-rate", "forget-learning-rate"}) options.drop_from_file(rate);
+  facts::FactsFile::resolve(options);
   if (facts.path.empty() == (facts.old_file.empty() && facts.new_file.empty()))
     fail_usage("update takes FACTS, or --old-file and --new-file");
   // Chosen by measurement on SmolLM2-135M (docs/defaults.md).

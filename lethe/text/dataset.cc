@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,15 +30,19 @@ class Reader {
       : path_(path.string()), tokenizer_(tokenizer), options_(options) {}
 
   void add_text(std::string_view text) {
-    std::vector<int32_t> ids = tokenizer(path_).encode(text, true);
-    if (const auto end = added_end(); end && !text.empty()) ids.push_back(*end);
+    Example whole;
+    whole.append(tokenizer(path_).encode(text, true), true);
+    check(whole.target_count() > 0, "{}: {} tokens, expected text of at least 2", path_, whole.size());
+    const bool ends = add_end(whole);
+    const std::span<const int32_t> ids = whole.ids;
     const size_t window = options_.max_seq_length > 0 ? static_cast<size_t>(options_.max_seq_length) : ids.size();
-    for (size_t at = 0; at + 1 < ids.size(); at += window) {  // a last window of one token has no target
+    for (size_t at = 0; at < ids.size(); at += window) {
+      if (at + 1 == ids.size() && !ends) break;  // one token has no target; but the text's end is to be learned
+      const size_t begin = at + 1 == ids.size() ? at - 1 : at;
       Example example;
-      example.append(std::span(ids).subspan(at, std::min(window, ids.size() - at)), true);
+      example.append(ids.subspan(begin, std::min(window, ids.size() - begin)), true);
       dataset_.examples.push_back(std::move(example));
     }
-    check(!dataset_.examples.empty(), "{}: {} tokens, expected text of at least 2", path_, ids.size());
   }
 
   void add_record(const Json& record, const std::string& where) {
@@ -81,7 +85,7 @@ class Reader {
             "{}: a fact with a new answer; to learn facts use `lethe update`, to train on text \"completion\"", where);
       Example example =
           encode_apart(tokenizer(where), text_field(record, "prompt", where), text_field(record, "completion", where));
-      if (const auto end = added_end()) example.append(std::span(&*end, 1), true);
+      add_end(example);
       return example;
     }
     if (has_field(record, "instruction") || has_field(record, "output")) return from_instruction(record, where);
@@ -93,16 +97,17 @@ class Reader {
           where);
     Example example;
     example.append(tokenizer(where).encode(text_field(record, "text", where), true), true);
-    if (const auto end = added_end()) example.append(std::span(&*end, 1), true);
+    add_end(example);
     return example;
   }
 
-  std::optional<int32_t> added_end() {
-    if (!options_.add_eos_token) return std::nullopt;
+  // Where it is asked for, and there is something to end.
+  bool add_end(Example& example) {
+    if (!options_.add_eos_token || example.target_count() == 0) return false;
     const auto end = tokenizer(path_).eos_id();
-    check(end.has_value(), "--add-eos-token: the tokenizer names no end-of-text token");
-    dataset_.eos_added = true;
-    return end;
+    check(end.has_value(), "{}: --add-eos-token, and the model's tokenizer names no end-of-text token", path_);
+    example.append(std::span(&*end, 1), true);
+    return dataset_.eos_added = true;
   }
 
   Example from_instruction(const Json& record, const std::string& where) {
@@ -200,6 +205,14 @@ void read_list(std::string_view text, const std::string& path, Reader& reader) {
 }
 
 }  // namespace
+
+TokenizerSource opened_when_needed(std::function<std::optional<Tokenizer>()> open) {
+  const auto opened = std::make_shared<std::optional<Tokenizer>>();
+  return [open = std::move(open), opened]() -> const Tokenizer* {
+    if (!*opened) *opened = open();
+    return *opened ? &**opened : nullptr;
+  };
+}
 
 Dataset read_examples(const fs::path& path, const TokenizerSource& tokenizer, const DatasetOptions& options) {
   const std::string kind = path.extension().string();

@@ -17,6 +17,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "lethe/base/file.h"
@@ -45,9 +46,8 @@ struct Dataset {
 // used.
 using TokenizerSource = std::function<const Tokenizer*()>;
 Dataset read_examples(const fs::path& path, const TokenizerSource& tokenizer, const DatasetOptions& options);
-inline Dataset read_examples(const fs::path& path, const Tokenizer* tokenizer, const DatasetOptions& options) {
-  return read_examples(
-      path, [tokenizer] { return tokenizer; }, options);
-}
+
+// Opens it when it is first asked for; `open` gives none where the model has none.
+TokenizerSource opened_when_needed(std::function<std::optional<Tokenizer>()> open);
 
 }  // namespace lethe::text

@@ -23,7 +23,8 @@ Dataset read(const std::string& text, const DatasetOptions& options = {}, const 
              const Tokenizer* with = &tokenizer()) {
   TempDir dir;
   write_file(dir / name, text);
-  return read_examples(dir / name, with, options);
+  return read_examples(
+      dir / name, [with] { return with; }, options);
 }
 
 Example one(const std::string& line, const DatasetOptions& options = {}) { return read(line, options).examples.at(0); }
@@ -76,7 +77,12 @@ TEST_CASE("the end-of-text token behind texts and completions, where it is asked
   const Dataset instruction = read(R"({"instruction":"Do.","output":"done"})", end);  // has one of its own
   CHECK(shown(instruction.examples[0]).ends_with("[done</s>]"));
   CHECK_FALSE(instruction.eos_added);
+  const Dataset full = read("abcdefg", {.max_seq_length = 4, .add_eos_token = true}, "data.txt");  // 8 tokens and it
+  REQUIRE(full.examples.size() == 3);
+  CHECK(shown(full.examples[2]) == "g[</s>]");
   wrong("", "data.txt: 1 tokens", end, "data.txt");
+  wrong(R"({"prompt":"ab","completion":""})", "line 1: none of the 3 tokens is a target", end);
+  wrong(R"({"text":""})", "line 1: none of the 1 tokens is a target", end);
 }
 
 TEST_CASE("lines, blank lines, a byte order mark, and lists in .json") {
@@ -187,7 +193,7 @@ TEST_CASE("Ctrl-C ends the reading of records and of a long text") {
 }
 
 TEST_CASE("files of another kind") {
-  CHECK_THROWS_WITH_AS(read_examples("data.parquet", nullptr, {}),
+  CHECK_THROWS_WITH_AS(read_examples("data.parquet", {}, {}),
                        doctest::Contains("data.parquet: expected a file of text"), Error);
-  CHECK_THROWS_WITH_AS(read_examples("/no/such.txt", nullptr, {}), doctest::Contains("/no/such.txt"), Error);
+  CHECK_THROWS_WITH_AS(read_examples("/no/such.txt", {}, {}), doctest::Contains("/no/such.txt"), Error);
 }

@@ -177,6 +177,8 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_to
   return text;
 }
 
+bool Tokenizer::has(int32_t id) const { return parts_->added_tokens.find(id) || parts_->model->vocabulary().has(id); }
+
 std::string Tokenizer::token(int32_t id) const {
   if (const AddedToken* added = parts_->added_tokens.find(id)) return added->content;
   const Vocabulary& vocabulary = parts_->model->vocabulary();

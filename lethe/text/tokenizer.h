@@ -35,6 +35,7 @@ class Tokenizer {
   // The text of `ids`, bytes that are no UTF-8 as U+FFFD. Ids without a token are passed over.
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = false) const;
 
+  bool has(int32_t id) const;
   std::string token(int32_t id) const;  // an id without a token is an error
   std::optional<int32_t> id(std::string_view token) const;
   bool is_special(int32_t id) const;

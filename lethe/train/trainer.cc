@@ -148,8 +148,8 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
     const bool logs = session.folder && (step % config.logging_steps == 0 || last);
     const double norm = config.max_grad_norm > 0 || logs ? optimizer.gradient_norm() : 0;
     check(std::isfinite(outcome.loss) || step > 1,
-          "{}: the loss is {} at step 1, before any weight moved: the model's outputs are not numbers", stage.name,
-          outcome.loss);
+          "{}: the loss is {} at step 1, before this stage moved a weight: the model's outputs are not numbers",
+          stage.name, outcome.loss);
     if (!std::isfinite(outcome.loss) || !std::isfinite(norm))
       fail_diverged(fmt::format("{}: the loss is {} and the gradient's norm {} at step {} of {}", stage.name,
                                 outcome.loss, norm, step, total),

@@ -48,7 +48,7 @@ TEST_CASE("facts: empty files and broken JSON") {
   data.check_facts("", {"empty, expected facts"});
   data.check_facts(" \n\n", {"empty, expected facts"});
   data.check_facts("[]", {"empty list"}, "facts.json");
-  data.check_facts("[{\"prompt\": \"x\"", {"line 1", "byte"}, "facts.json");
+  data.check_facts("[{\"prompt\": \"x\"", {"byte 15 of 15"}, "facts.json");
   data.check_facts(std::string(kFact) + "{\"prompt\": \"x\", \"ne", {"index 1 (line 2)"});
   data.check_facts("{\"prompt\": \"x\", \"prompt\": \"y\", \"new\": \"z\"}", {"\"prompt\"", "twice"});
   data.check_facts("{\"prompt\": \"\xFF\", \"old\": \"a\", \"new\": \"z\"}", {"line 1"});

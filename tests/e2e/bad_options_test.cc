@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <regex>
+
 #include "tests/e2e/bad_input.h"
 
 namespace {
@@ -211,16 +213,28 @@ TEST_CASE("a run's config.toml with another method, or another length") {
   const std::string epochs = run({"update", "--config", steps, "--forget-epochs", "2", "--num-train-epochs", "1"});
   CHECK(holds(epochs, "forget-epochs"));
   CHECK_FALSE(holds(epochs, "max-steps"));
+  CHECK(holds(run({"update", "--config", steps, "--num-train-epochs", "1"}), "forget-epochs"));
   const std::string ft = run({"update", "--config", full, "--method", "ft"});
   for (const char* name : {"rate", "forget-epochs", "forget-learning-rate"}) CHECK_FALSE(holds(ft, name));
   const std::string lora = run({"update", "--config", steps, "--method", "f-lora"});
   CHECK(holds(lora, "lora-rank"));
-  CHECK_FALSE(holds(run({"update", "--config", lora, "--method", "f-ft"}), "lora-rank"));
+  CHECK(contains(lethe::read_file(lora), "\nlearning-rate = 0.002"));  // not the other method's
+  const std::string back = run({"update", "--config", lora, "--method", "f-ft"});
+  CHECK_FALSE(holds(back, "lora-rank"));
+  CHECK(contains(lethe::read_file(back), "\nlearning-rate = 5e-05"));
   check_fails(2, {"update", "--config", full, "--out", (dir / "no").string(), "--method", "ft", "--rate", "1"},
               {"--rate has no effect", "ft"});
 
+  const std::string pair = (dir / "pair.json").string();  // another kind of facts than the file's
+  lethe::write_file(pair, "[{\"instruction\": \"a\", \"output\": \"b\"}]");
+  CHECK_FALSE(holds(run({"update", "--config", full, "--old-file", pair, "--new-file", pair}), "facts"));
+
   const std::string adapter = run({"finetune", model, data, "--num-train-epochs", "1"});
-  CHECK(run({"finetune", "--config", adapter}).size() > 0);
+  const auto settings = [](const std::string& config) {
+    const std::string text = lethe::read_file(config);
+    return std::regex_replace(text, std::regex("\nout = .*"), "");
+  };
+  CHECK(settings(run({"finetune", "--config", adapter})) == settings(adapter));
   const std::string whole = run({"finetune", "--config", adapter, "--method", "full", "--max-steps", "1"});
   for (const char* name : {"lora-rank", "merge", "num-train-epochs"}) CHECK_FALSE(holds(whole, name));
 }

@@ -106,15 +106,23 @@ TEST_CASE("update --old from-model leaves the facts with the model's own answers
   CAPTURE(run.err);
   REQUIRE(run.status == 0);
   CHECK(contains(run.err, "1 of 2 old answers are the model's own"));
-  const std::string completed = out + "/lethe/facts.jsonl";
+  const std::string completed = out + "/lethe/facts-with-old.jsonl";
   const std::string lines = lethe::read_file(completed);
   CHECK(lines_of(completed) == 2);
   CHECK_FALSE(lethe::Json::parse(lines.substr(0, lines.find('\n')))["old"].get<std::string>().empty());
   CHECK(contains(lines, "\"old\":\"park\""));
   const Run evaluate = run_lethe({"evaluate", out, completed, "--precision", "fp32", "--threads", "2", "--json"});
   CHECK(evaluate.json()["old"] == run.json()["after"]["old"]);
+  // An own answer that is too long is found before the model in OUT is touched.
+  const std::string written = lethe::read_file(out + "/model.safetensors");
+  const Run tight = run_lethe({"update", kModel, (dir / "prompts.jsonl").string(), "--out", out, "--old", "from-model",
+                               "--max-seq-length", "14", "--overwrite", "--precision", "fp32"});
+  CHECK(tight.status == 1);
+  CHECK(contains(tight.err, "with the model's own answer"));
+  CHECK(contains(tight.err, "--max-seq-length allows 14"));
+  CHECK(lethe::read_file(out + "/model.safetensors") == written);
   // A new run in that folder would remove them.
-  CHECK(run_lethe({"update", kModel, completed, "--out", out, "--overwrite"}).status == 1);
+  CHECK(contains(run_lethe({"update", kModel, completed, "--out", out, "--overwrite"}).err, "which is read"));
   CHECK(lethe::read_file(completed) == lines);
 }
 
