@@ -24,23 +24,24 @@ void wrong(const std::string& field, const char* message) {
 
 TEST_CASE("a field that is nearly a known one") {
   wrong(R"("rephrases":["r"])", "f.json, index 7: \"rephrases\" is no field of a fact, did you mean \"rephrase\"?");
-  for (const auto& [field, meant] : {std::pair{"rephrasing", "rephrase"},
-                                     {"paraphrases", "rephrase"},
-                                     {"rephrase2", "rephrase"},
-                                     {"rephrase_2", "rephrase"},
-                                     {"paraphrase_prompts", "rephrase"},
-                                     {"ground_truth", "old"},
-                                     {"oldAnswer", "old"},
-                                     {"rephrase_prompt", "rephrase"},
-                                     {"local", "locality"},
-                                     {"localities", "locality"},
-                                     {"locality-prompt", "locality_prompt"},
-                                     {"locality_promt", "locality_prompt"},
-                                     {"portabilty", "portability"},
-                                     {"sujbect", "subject"},
-                                     {"Old", "old"},
-                                     {" old", "old"},
-                                     {"old_answer", "old"}}) {
+  for (const auto& field_and_meant : {std::pair{"rephrasing", "rephrase"},
+                                      {"paraphrases", "rephrase"},
+                                      {"rephrase2", "rephrase"},
+                                      {"rephrase_2", "rephrase"},
+                                      {"paraphrase_prompts", "rephrase"},
+                                      {"ground_truth", "old"},
+                                      {"oldAnswer", "old"},
+                                      {"rephrase_prompt", "rephrase"},
+                                      {"local", "locality"},
+                                      {"localities", "locality"},
+                                      {"locality-prompt", "locality_prompt"},
+                                      {"locality_promt", "locality_prompt"},
+                                      {"portabilty", "portability"},
+                                      {"sujbect", "subject"},
+                                      {"Old", "old"},
+                                      {" old", "old"},
+                                      {"old_answer", "old"}}) {
+    const char *const field = field_and_meant.first, *const meant = field_and_meant.second;
     CAPTURE(field);
     wrong(fmt::format("\"{}\":\"x\"", field), fmt::format("did you mean \"{}\"?", meant).c_str());
   }

@@ -42,19 +42,19 @@ void check_run(const RunPlace& place) {
 }
 
 run::RunFolder open_run(const RunPlace& place) {
-  const auto& [out, run_dir, overwrite, resume, inputs] = place;
+  const fs::path& out = place.out;  // no structured binding: clang 14 captures none
   std::error_code error;
   const bool made = fs::create_directories(out, error);  // before the run folder's old record goes
   check(!error, "cannot make the directory {}: {}", out.string(), error.message());
   run::RunFolder folder = [&] {
     try {
-      return run::RunFolder(run_dir, resume);
+      return run::RunFolder(place.run_dir, place.resume);
     } catch (const Error&) {
       if (made) fs::remove(out, error);
       throw;
     }
   }();
-  if (overwrite && !resume) {  // from here on it holds no model
+  if (place.overwrite && !place.resume) {  // from here on it holds no model
     model::remove_model(out);
     if (model::is_adapter(out / "adapter")) model::remove_model(out / "adapter");
   }
