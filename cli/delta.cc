@@ -103,7 +103,7 @@ void show(Arguments arguments) {
   print(norm_table(norms) + fmt::format("{:>12.5g}  all of it\n", std::sqrt(squares)));
 }
 
-constexpr Verb kVerbs[] = {
+constexpr Verb kDeltaVerbs[] = {
     {"diff", "DELTA = TUNED - BASE, a safetensors file", diff},
     {"apply", "MODEL + scale * DELTA; DELTA may be a PEFT adapter", apply},
     {"show", "the norm of each matrix by layer", show},
@@ -114,7 +114,7 @@ constexpr Verb kVerbs[] = {
 void delta(Arguments arguments) {
   const bool help = !arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h");
   if (help) {
-    return print("lethe delta diff|apply|show: arithmetic on weights\n\n" + list_verbs(kVerbs) +
+    return print("lethe delta diff|apply|show: arithmetic on weights\n\n" + list_verbs(kDeltaVerbs) +
                  "\nExamples:\n"
                  "  lethe delta diff SmolLM2 tuned --out moved.safetensors\n"
                  "  lethe delta show moved.safetensors\n"
@@ -122,7 +122,7 @@ void delta(Arguments arguments) {
                  "\n`lethe delta diff --help` and so on explain each.\n");
   }
   if (arguments.empty()) fail_usage("delta does one of diff, apply and show; `lethe delta --help`");
-  find_verb(kVerbs, arguments[0], "lethe delta").run(arguments.subspan(1));
+  find_verb(kDeltaVerbs, arguments[0], "lethe delta").run(arguments.subspan(1));
 }
 
 }  // namespace lethe::cli
