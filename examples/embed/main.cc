@@ -1,5 +1,6 @@
 // complete MODEL PROMPT: a prompt completed by a model directory or a .gguf file, in your own program.
 // complete MODEL --ids 1 2 3: the same in token ids, for a model without a tokenizer.
+// Signal handlers of your own need a stack of their own (sigaltstack): see lethe/base/interrupt.h.
 #include <lethe/model/generate.h>
 #include <lethe/text/tokenizer.h>
 
