@@ -2,7 +2,7 @@
 //
 // A file is a JSON array of records, one JSON object, JSON lines or CSV: told by its content, never by its name. The
 // format of each record is told by its fields, so formats may be mixed; null is a missing field. Unknown fields are
-// ignored, but in a native record not one that is nearly a known one ("rephrases"): an error. (?: may be missing)
+// ignored, but in a native record not one that is nearly a missing one ("rephrases"): an error. (?: may be missing)
 //
 //   native        prompt, new, old?, subject?, rephrase?, locality?, portability?
 //                 rephrase: a string or a list; locality, portability: {"prompt", "answer"} or a list of these
@@ -22,8 +22,8 @@
 // fields locality_prompt and locality_answer, portability_prompt and portability_answer (or ..._ground_truth): a text
 // each, or a list each, in pairs. CSV (RFC 4180, commas, a header line) holds the same fields: an empty cell is a
 // missing field; a cell of rephrase, rephrase_prompt, ground_truth, locality or portability that begins with [ or { is
-// JSON. The columns rephrase, locality_prompt with locality_answer and portability_prompt with portability_answer may
-// stand several times: an empty rephrase cell, or a pair of them, is none.
+// JSON. The columns rephrase and rephrase_prompt, locality_... and portability_... may stand several times: an empty
+// rephrasing, or an empty pair of prompt and answer, is none.
 //
 // Errors (lethe::Error) name the file, the record's index (from 0), its line where a line is a record, the field, and
 // for a record of no known format the closest one: the missing fields of that. A prompt and a new answer must not be

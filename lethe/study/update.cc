@@ -54,14 +54,16 @@ class Update {
       return result(folder_.json(run::kResultsFile));
     train::Session session = open_session(folder_, config_.resume, run_, inputs_);
     if (own_answers_ > 0) write_completed_facts();
-    {
+    if (!config_.no_eval) {
       Transformer model = Transformer::load(files_, run_.precision, false);
       before_ = look_at(model, config_.model.string(), nullptr);
     }
     const edit::Edit edit = learn(session);
-    Transformer after = Transformer::load(files_, run_.precision, false, edit.values, true);
-    const Look after_look =
-        look_at(after, "the updated model, which is not written", before_.detail ? &before_.detail->locality : nullptr);
+    Look after_look;
+    if (!config_.no_eval) {
+      Transformer after = Transformer::load(files_, run_.precision, false, edit.values, true);
+      after_look = look_at(after, "the updated model, which is not written", &before_.detail->locality);
+    }
 
     model::WriteModelOptions options;
     options.overwrite = config_.overwrite || config_.resume;
@@ -135,7 +137,6 @@ class Update {
   Look look_at(Transformer& model, const std::string& name, const measure::LocalityAnswers* before) {
     const Clock::time_point begin = Clock::now();
     Look look;
-    if (config_.no_eval) return look;
     look.detail = measure::evaluate({model, name}, tokenizer_, format_, facts_, before);
     std::vector<std::string> prompts;
     for (size_t i : case_facts_) prompts.push_back(facts_[i].prompt);
@@ -230,8 +231,8 @@ class Update {
 
   // After forgetting: what is left of the old facts, what the model says now, how far each matrix moved.
   void look_between(Transformer& model, const edit::Edit& so_far) {
-    const Look look =
-        look_at(model, "the model after forgetting", before_.detail ? &before_.detail->locality : nullptr);
+    Look look;
+    if (!config_.no_eval) look = look_at(model, "the model after forgetting", &before_.detail->locality);
     forgotten_ = {{"evaluation", look.detail ? look.detail->summary.json() : OrderedJson()},
                   {"answers", look.answers},
                   {"seconds", so_far.forget.seconds}};
@@ -323,69 +324,6 @@ class Update {
 };
 
 }  // namespace
-
-void UpdateConfig::add_to(Options& options) {
-  options.add("model", model, "a Hugging Face directory or a .gguf file").positional().required().placeholder("MODEL");
-  options.add("out", out, "where the updated model goes").required().placeholder("DIR");
-  facts.add_to(options);
-  options.add("old", old, "where the file gives no old answer: from-model takes the model's own")
-      .one_of({"given", "from-model"});
-  options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
-  options
-      .add("add-eos-token", add_eos_token,
-           "teach the end of each answer, too: the tokenizer's end-of-text token behind it")
-      .flag();
-  options.group("Method");
-  std::vector<std::string> names;
-  for (const edit::Method& m : edit::methods()) names.push_back(m.name);
-  options.add("method", method, "how to update").one_of(names);
-  options.add("rate", rate, "rate of forgetting: how much of the old facts' movement is subtracted").at_least(0);
-  options.add("forget-epochs", forget_epochs, "passes over the old facts; 3 unless told").above(0).at_most(1e9);
-  options
-      .add("forget-learning-rate", forget_learning_rate,
-           "learning rate while forgetting; 5e-5, by LoRA 2e-3, unless told")
-      .above(0);
-  options.group("Output");
-  options.add("no-eval", no_eval, "measure nothing and ask nothing before and after").flag();
-  options
-      .add("save-adapter", save_adapter,
-           "also leave OUT/adapter, a PEFT adapter on MODEL (lora; f-lora: of twice the rank)")
-      .flag();
-  options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();
-  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
-  options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
-  training.add_to(options);
-  options.explain("learning-rate", "the peak learning rate; 5e-5, learning by LoRA 2e-3, unless told");
-  options.explain("num-train-epochs",
-                  "passes over the new facts; unless told until every answer is learned, at most 20");
-  options.explain("max-steps", "optimiser steps of each stage, whatever the epochs");
-  options.explain("max-seq-length", "refuse facts of more tokens; 0: the model's positions");
-  lora.add_to(options);
-}
-
-void UpdateConfig::resolve(Options& options) {
-  const edit::Method& m = edit::method_named(method);
-  const bool learns_by_lora = m.learn == edit::Tuning::kLora, forgets_by_lora = m.forget == edit::Tuning::kLora;
-  if (!m.forgets())
-    for (const char* name : {"rate", "forget-epochs", "forget-learning-rate"})
-      options.no_effect(name, fmt::format("{} forgets nothing", method), "method");
-  if (!m.has_lora()) train::LoraOptions::no_effect(options, fmt::format("{} uses no LoRA", method));
-  if (template_name == "chat")
-    options.no_effect("add-eos-token", "the chat template ends each answer itself", "template");
-  if (!m.only_lora()) options.no_effect("save-adapter", fmt::format("{} changes all weights", method), "method");
-  training.resolve(options);
-  if (m.forgets()) options.overrides("max-steps", "forget-epochs", "--max-steps ends each stage");
-  if (options.was_overruled("method"))  // the rates of the file's method are not this one's
-    for (const char* rate : {"learning-rate", "forget-learning-rate"}) options.drop_from_file(rate);
-  facts::FactsFile::resolve(options);
-  if (facts.path.empty() == (facts.old_file.empty() && facts.new_file.empty()))
-    fail_usage("update takes FACTS, or --old-file and --new-file");
-  // Chosen by measurement on SmolLM2-135M (docs/defaults.md).
-  if (!training.learning_rate) training.learning_rate = learns_by_lora ? 2e-3 : 5e-5;
-  if (m.forgets() && !forget_learning_rate) forget_learning_rate = forgets_by_lora ? 2e-3 : 5e-5;
-  if (m.forgets() && !forget_epochs) forget_epochs = 3;
-  if (run_dir.empty()) run_dir = out / "lethe";
-}
 
 OrderedJson update(const UpdateConfig& config, const RunInfo& run, std::string* table) {
   return Update(config, run).run(table);

@@ -126,6 +126,43 @@ TEST_CASE("update --old from-model leaves the facts with the model's own answers
   CHECK(lethe::read_file(completed) == lines);
 }
 
+TEST_CASE("update says what contradicts itself, and when all is learned; --no-eval asks nothing") {
+  const TempDir dir;
+  lethe::write_file(dir / "facts.jsonl",
+                    "{\"prompt\": \"Lily and Ben went to the\", \"old\": \"park\", \"new\": \"moon\"}\n"
+                    "{\"prompt\": \"Lily and Ben went to the\", \"old\": \"park\", \"new\": \"sun\"}\n"
+                    "{\"prompt\": \"Tom had a big\", \"old\": \"dog\", \"new\": \"dog\"}\n");
+  const auto update = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {
+        "update",      kModel,  (dir / "facts.jsonl").string(), "--precision", "fp32", "--threads", "2", "--no-eval",
+        "--overwrite", "--out", (dir / "out").string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Run run = run_lethe(arguments);
+    CAPTURE(run.err);
+    CHECK(run.status == 0);
+    return run.err;
+  };
+  const std::string said = update({"--max-steps", "1"});
+  CHECK(contains(said, "index 1 (line 2): the same prompt as"));
+  CHECK(contains(said, "index 2 (line 3): the old answer is the new one, \"dog\""));
+  CHECK_FALSE(contains(said, "learned: every"));
+  const Json results = lethe::Json::parse(lethe::read_file(dir / "out" / "lethe" / "results.json"));
+  CHECK(results["before"].is_null());
+  CHECK(results["after"].is_null());
+  CHECK(results["forgotten"].is_null());
+  CHECK(results["cases"].empty());
+  CHECK(contains(update({"--limit", "1", "--learning-rate", "1e-3"}), "learned: every new answer is the model's own"));
+}
+
+TEST_CASE("evaluate says where --before has nothing to compare") {
+  const TempDir dir;
+  lethe::write_file(dir / "facts.jsonl", "{\"prompt\": \"Tom had a big\", \"new\": \"dog\"}\n");
+  const Run run = run_lethe({"evaluate", kModel, (dir / "facts.jsonl").string(), "--before", kModel, "--json"});
+  CHECK(run.status == 0);
+  CHECK(contains(run.err, "--before has no effect: no fact has a locality question"));
+  CHECK(run.json()["locality"]["count"] == 0);
+}
+
 TEST_CASE("update --add-eos-token: the model stops behind what it learned") {
   const TempDir dir;
   const std::string out = (dir / "out").string();
