@@ -408,4 +408,10 @@ std::span<const std::string_view> universities() { return tables().universities;
 std::span<const std::string_view> majors() { return tables().majors; }
 std::span<const Company> companies() { return tables().companies; }
 
+std::span<const std::string_view> months() {
+  static constexpr std::string_view kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
+                                                 "July",    "August",   "September", "October", "November", "December"};
+  return kMonths;
+}
+
 }  // namespace lethe::world

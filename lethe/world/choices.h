@@ -32,5 +32,6 @@ std::span<const std::string_view> cities();        // 200 to be born in, "City, 
 std::span<const std::string_view> universities();  // 300
 std::span<const std::string_view> majors();        // 100
 std::span<const Company> companies();              // 263 in 133 cities
+std::span<const std::string_view> months();        // January to December
 
 }  // namespace lethe::world
