@@ -112,17 +112,10 @@ constexpr Verb kDeltaVerbs[] = {
 }  // namespace
 
 void delta(Arguments arguments) {
-  const bool help = !arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h");
-  if (help) {
-    return print("lethe delta diff|apply|show: arithmetic on weights\n\n" + list_verbs(kDeltaVerbs) +
-                 "\nExamples:\n"
-                 "  lethe delta diff SmolLM2 tuned --out moved.safetensors\n"
-                 "  lethe delta show moved.safetensors\n"
-                 "  lethe delta apply SmolLM2 moved.safetensors --scale -0.3 --out forgetful\n"
-                 "\n`lethe delta diff --help` and so on explain each.\n");
-  }
-  if (arguments.empty()) fail_usage("delta does one of diff, apply and show; `lethe delta --help`");
-  find_verb(kDeltaVerbs, arguments[0], "lethe delta").run(arguments.subspan(1));
+  run_verbs("delta", "arithmetic on weights", kDeltaVerbs, arguments,
+            "  lethe delta diff SmolLM2 tuned --out moved.safetensors\n"
+            "  lethe delta show moved.safetensors\n"
+            "  lethe delta apply SmolLM2 moved.safetensors --scale -0.3 --out forgetful\n");
 }
 
 }  // namespace lethe::cli

@@ -23,6 +23,7 @@ constexpr Verb kVerbs[] = {
     {"generate", "complete a prompt, or talk", generate},
     {"perplexity", "the loss of a model on text, token by token if wanted", perplexity},
     {"tokenize", "text to token ids and back", tokenize},
+    {"world", "synthetic people: biographies and questions", world},
     {"convert", "GGUF files, adapters and directories to a Hugging Face directory", convert},
 };
 

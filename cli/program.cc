@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,18 @@ const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::s
   const std::string nearest = nearest_word(name, names);
   fail_usage("unknown command '{}'{}; `{}` knows {}", name,
              nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), program, fmt::join(names, ", "));
+}
+
+void run_verbs(std::string_view command, std::string_view summary, std::span<const Verb> verbs, Arguments arguments,
+               std::string_view examples) {
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs) names.emplace_back(verb.name);
+  if (arguments.empty()) fail_usage("{} does one of {}; `lethe {} --help`", command, fmt::join(names, ", "), command);
+  if (arguments[0] == "--help" || arguments[0] == "-h")
+    return print(fmt::format("lethe {} {}: {}\n\n{}\nExamples:\n{}\n`lethe {} {} --help` explains {}.\n", command,
+                             fmt::join(names, "|"), summary, list_verbs(verbs), examples, command, names[0],
+                             names.size() > 1 ? "it, and so on" : "it"));
+  find_verb(verbs, arguments[0], fmt::format("lethe {}", command)).run(arguments.subspan(1));
 }
 
 std::string list_verbs(std::span<const Verb> verbs) {

@@ -28,6 +28,7 @@ void generate(Arguments arguments);
 void perplexity(Arguments arguments);
 void update(Arguments arguments);
 void tokenize(Arguments arguments);
+void world(Arguments arguments);
 
 inline constexpr char kVersion[] = "lethe " LETHE_VERSION "\n";  // what --version prints
 
@@ -66,6 +67,9 @@ void print_json(const OrderedJson& json);  // one document, on one line
 
 // The verb called `name`, or a UsageError that lists those there are.
 const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::string_view program);
+// A command that is one of several verbs: runs the one that arguments[0] names, or prints its help.
+void run_verbs(std::string_view command, std::string_view summary, std::span<const Verb> verbs, Arguments arguments,
+               std::string_view examples);
 // "  update      forget the old facts, ...", a line a verb.
 std::string list_verbs(std::span<const Verb> verbs);
 

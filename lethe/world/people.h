@@ -1,0 +1,34 @@
+// The people of a world: distinct full names, and six attributes, each independent and uniform but for the company's
+// city.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lethe/world/sentences.h"
+#include "lethe/world/spec.h"
+
+namespace lethe::world {
+
+// Half of the people, chosen at random, may be asked about in training; the other half in tests only.
+enum class Split { kTrain, kTest, kCelebrity };
+std::string_view split_name(Split split);  // "train", "test", "celebrity"
+
+struct Person {
+  int64_t id = 0;
+  std::string first, middle, last;
+  Mention::Pronoun pronoun = Mention::kThey;
+  std::array<std::string, kAttributes.size()> values;  // as they stand in the texts: "October 2, 1996"
+  Split split = Split::kTrain;
+
+  std::string full_name() const { return first + " " + middle + " " + last; }
+  const std::string& value(Attribute attribute) const { return values[static_cast<size_t>(attribute)]; }
+};
+
+// The people, then the celebrities; ids count from 0. The people of a smaller world of the same seed are the first of a
+// larger one's, apart from who is in which half.
+std::vector<Person> make_people(const WorldSpec& spec);
+
+}  // namespace lethe::world

@@ -1,0 +1,82 @@
+#include "lethe/world/texts.h"
+
+#include <array>
+#include <numeric>
+
+#include "lethe/base/random.h"
+
+namespace lethe::world {
+namespace {
+
+using Order = std::array<size_t, kAttributes.size()>;                // positions of kAttributes
+using Sentences = std::array<std::string_view, kAttributes.size()>;  // a template for each attribute
+
+Sentences draw_sentences(Random& random) {
+  Sentences drawn;
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    const auto all = sentences(kAttributes[i]);
+    drawn[i] = all[random.below(all.size())];
+  }
+  return drawn;
+}
+
+Order draw_order(Random& random, Augmentation::Order kind) {
+  Order order;
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (kind == Augmentation::kPermuted) {
+    std::vector<size_t> shuffled(order.begin(), order.end());
+    random.shuffle(shuffled);
+    std::copy(shuffled.begin(), shuffled.end(), order.begin());
+  } else if (kind == Augmentation::kCoupled) {
+    std::vector<size_t> pairs = {0, 1, 2};
+    random.shuffle(pairs);
+    for (size_t i = 0; i < order.size(); ++i) order[i] = 2 * pairs[i / 2] + i % 2;
+  }
+  return order;
+}
+
+Biography tell(const Person& person, const Sentences& sentences, const Order& order, bool full_name) {
+  Biography biography{person.id, "", {}};
+  for (size_t i = 0; i < order.size(); ++i) {
+    const Attribute attribute = kAttributes[order[i]];
+    const Mention mention{person.full_name(), person.pronoun, full_name || i == 0};
+    size_t begin = 0;
+    const std::string sentence = fill(sentences[order[i]], mention, person.value(attribute), &begin);
+    biography.text += ' ';
+    begin += biography.text.size();
+    biography.text += sentence;
+    biography.attributes.push_back({attribute, begin, begin + person.value(attribute).size()});
+  }
+  return biography;
+}
+
+}  // namespace
+
+std::vector<Biography> make_biographies(const WorldSpec& spec, const std::vector<Person>& people) {
+  std::vector<Biography> biographies;
+  for (const Person& person : people) {
+    const Augmentation& how = person.split == Split::kCelebrity ? spec.celebrity_augment : spec.augment;
+    // Sentences and orders in streams of their own: single and single+permute5 of one seed tell the same sentences.
+    Random words(spec.seed, "world/sentences", static_cast<uint64_t>(person.id));
+    Random orders(spec.seed, "world/orders", static_cast<uint64_t>(person.id));
+    Sentences sentences = draw_sentences(words);
+    for (int64_t entry = 0; entry < how.entries; ++entry) {
+      if (how.redraw && entry > 0) sentences = draw_sentences(words);
+      biographies.push_back(tell(person, sentences, draw_order(orders, how.order), how.full_name));
+    }
+  }
+  return biographies;
+}
+
+std::vector<Question> make_questions(const std::vector<Person>& people) {
+  std::vector<Question> questions;
+  for (const Person& person : people) {
+    const Mention mention{person.full_name(), person.pronoun, true};
+    for (const Attribute attribute : kAttributes)
+      questions.push_back({person.id, attribute, person.split,
+                           fill(question(attribute), mention, "") + " Answer:", " " + person.value(attribute) + "."});
+  }
+  return questions;
+}
+
+}  // namespace lethe::world
