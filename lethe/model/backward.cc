@@ -114,4 +114,35 @@ double Transformer::forward_backward(const Batch& batch, float gradient_scale, b
   return nll;
 }
 
+void Transformer::probe(const Batch& batch, std::span<const int32_t> rows, const Tensor& shift_TD,
+                        const Tensor& dshift_TD, const HiddenLoss& loss) {
+  const int64_t T = batch.tokens(), D = config_.hidden_size, N = std::ssize(rows);
+  check(!parameters_.trained() && !lora_, "a probe reads a frozen model without an adapter in training");
+  check(N > 0, "a probe reads no row");
+  const bool backward = static_cast<bool>(dshift_TD);
+  Context context;
+  prepare(context, batch, backward, 0);
+  embed(context);
+  if (shift_TD) tensor::add_scaled(shift_TD, 1, activations_[0].x_TD.row_range(0, T));
+  for (int64_t i = 0; i < config_.layers; ++i) layer_forward(i, context);
+
+  const Tensor dx_TD = backward ? scratch_.take(DType::kF32, activations_[0].x_TD.rows, D) : Tensor();
+  tensor::Arena arena;
+  arena.reserve(static_cast<size_t>(4 * N * D) * sizeof(float) + 4 * 64);
+  const Tensor x_ND = arena.take(DType::kF32, N, D), hidden_ND = arena.take(DType::kF32, N, D);
+  const Tensor dhidden_ND = backward ? arena.take(DType::kF32, N, D) : Tensor();
+  std::vector<float> mean(static_cast<size_t>(N)), rstd(static_cast<size_t>(N));
+  tensor::gather_rows(activations_.back().x_TD, rows, x_ND);
+  norm_forward(final_norm_, x_ND, hidden_ND, mean.data(), rstd.data());
+  loss(hidden_ND, dhidden_ND);
+  if (!backward) return;
+  const Tensor dx_ND = arena.take(DType::kF32, N, D);
+  tensor::fill_zero(dx_ND);
+  tensor::fill_zero(dx_TD);
+  norm_backward(final_norm_, dhidden_ND, x_ND, mean.data(), rstd.data(), dx_ND);
+  tensor::scatter_add_rows(dx_ND, rows, dx_TD);
+  for (int64_t i = config_.layers - 1; i >= 0; --i) layer_backward(i, context, dx_TD, true);
+  tensor::convert(dx_TD.row_range(0, T), dshift_TD);
+}
+
 }  // namespace lethe::model

@@ -3,6 +3,7 @@
 // the products read and write is of the run's precision. What backward needs is kept in one arena, planned for the
 // batch's shape. Shapes: see lethe/tensor/tensor.h.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -61,6 +62,14 @@ class Transformer {
   // `accumulate` (a later micro-batch of the step). Returns the sum of the nll.
   double forward_backward(const Batch& batch, float gradient_scale, bool accumulate, uint64_t dropout_key,
                           TargetScores& scores);
+
+  // For probes, the model frozen: the last hidden states (after the final norm, what the head reads) of `rows` of a
+  // batch, fp32 [rows, D], with shift_TD (fp32; may be empty) added to the embeddings. `loss` is called with them and
+  // with where to set their gradient; it flows back through the frozen layers to dshift_TD (=). An empty dshift_TD:
+  // forward only, the gradient that `loss` is given is empty. The batch's targets are not looked at.
+  using HiddenLoss = std::function<void(const Tensor& hidden_ND, const Tensor& dhidden_ND)>;
+  void probe(const Batch& batch, std::span<const int32_t> rows, const Tensor& shift_TD, const Tensor& dshift_TD,
+             const HiddenLoss& loss);
 
   // Appends ids[i] to sequence i, whose past is in caches[i], and gives the logits [sequences, V] fp32 of what follows.
   // Either all caches are empty (prompts are packed) or every sequence gets one id.
