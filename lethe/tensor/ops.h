@@ -50,18 +50,23 @@ struct AttentionShape {
   int64_t heads = 0, kv_heads = 0, head_dim = 0;
   float scale = 0;  // of the scores, usually 1 / sqrt(head_dim)
   bool causal = true;
+  int64_t head_stride = 0;  // columns from one head of q, k, v to the next; 0: head_dim, they lie side by side
+
+  int64_t stride() const { return head_stride > 0 ? head_stride : head_dim; }
+  int64_t cols(int64_t n) const { return (n - 1) * stride() + head_dim; }  // of n heads
 };
-// q, out [T, heads * head_dim]; k, v [T, kv_heads * head_dim]; activations, any row stride (slices of one qkv tensor).
+// q, k, v (and their gradients) [T, cols(heads or kv_heads)]; out [T, heads * head_dim], always side by side;
+// activations, any row stride (slices of one qkv tensor; what lies between their heads is not touched).
 // lse [T, heads] fp32: log of the sum of exponentials of the scaled scores, kept for backward; may be empty.
 // Rows of out outside every span are set to zero.
 void attention_forward(const AttentionShape& shape, std::span<const Span> spans, const Tensor& q, const Tensor& k,
                        const Tensor& v, const Tensor& out, const Tensor& lse);
-// dq, dk, dv = (not +=), spans without prefixes only. Rows outside every span get zero gradients.
+// dq, dk, dv = (not +=), spans without prefixes only. Rows outside every span get zero gradients, all their columns.
 void attention_backward(const AttentionShape& shape, std::span<const Span> spans, const Tensor& q, const Tensor& k,
                         const Tensor& v, const Tensor& out, const Tensor& lse, const Tensor& dout, const Tensor& dq,
                         const Tensor& dk, const Tensor& dv);
-// Generation: row i of q [B, heads * head_dim] attends to all rows of keys[i], values[i] [length_i, kv_heads *
-// head_dim].
+// Generation: row i of q [B, cols(heads)] attends to all rows of keys[i], values[i] [length_i, kv_heads * head_dim],
+// which lie side by side.
 void attention_decode(const AttentionShape& shape, const Tensor& q, std::span<const Tensor> keys,
                       std::span<const Tensor> values, const Tensor& out);
 
@@ -82,7 +87,8 @@ void layernorm_backward(const Tensor& dy_TD, const Tensor& x_TD, const float* w_
 // -------------------------------------------------------------------------------------------------------------------
 // Rotary embedding in place, the half-split form of Hugging Face: of each head's first 2 * half columns, column i and i
 // + half turn by the angle of (position, i). cos, sin [positions, half] fp32. inverse: turns back (the backward pass).
-void rope(const Tensor& x, int64_t heads, int64_t head_dim, std::span<const int32_t> positions, const Tensor& cos,
+// Heads begin head_stride columns apart; behind the last one x may end.
+void rope(const Tensor& x, int64_t heads, int64_t head_stride, std::span<const int32_t> positions, const Tensor& cos,
           const Tensor& sin, bool inverse);
 
 // ---- feed-forward

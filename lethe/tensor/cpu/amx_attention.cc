@@ -114,7 +114,7 @@ LETHE_AMX void attend(const Attention& a, const Span& span, int64_t kv_head, int
   const float factor = a.shape.scale * kLog2E;
   for (int64_t head = kv_head * a.group(); head < (kv_head + 1) * a.group(); ++head) {
     const Tensor queries = a.head(a.q, head).row_range(span.begin, span.length);
-    const Tensor outputs = a.head(a.out, head).row_range(span.begin, span.length);
+    const Tensor outputs = a.out_head(a.out, head).row_range(span.begin, span.length);
     for (int64_t query = first; query < first + count; query += kBlock) {
       const int64_t rows = std::min(kBlock, first + count - query);
       const int64_t seen = a.shape.causal ? prefix_panels + divided_up(query + rows, kBlock) : panels;
@@ -176,7 +176,8 @@ LETHE_AMX void attend_backward(const Attention& a, const Span& span, int64_t kv_
   const float factor = a.shape.scale * kLog2E;
   for (int64_t head = kv_head * a.group(); head < (kv_head + 1) * a.group(); ++head) {
     const bool first_head = head == kv_head * a.group();
-    const Tensor q_rows = rows_of_span(a.q, head), dout_rows = rows_of_span(a.dout, head);
+    const Tensor q_rows = rows_of_span(a.q, head);
+    const Tensor dout_rows = a.out_head(a.dout, head).row_range(span.begin, n);
     for (int64_t i = 0; i < panels; ++i) {
       pack_panel(rows_of(q_rows), i * kBlock, 0, steps, false, q + i * panel);
       pack_panel(rows_of(dout_rows), i * kBlock, 0, steps, false, dout + i * panel);
@@ -185,7 +186,7 @@ LETHE_AMX void attend_backward(const Attention& a, const Span& span, int64_t kv_
       pack_panel(columns_of(q_rows), c * kBlock, 0, panels, false, q_deep + c * deep);
       pack_panel(columns_of(dout_rows), c * kBlock, 0, panels, false, dout_deep + c * deep);
     }
-    dot_rows(rows_of_span(a.out, head), dout_rows, dots);
+    dot_rows(a.out_head(a.out, head).row_range(span.begin, n), dout_rows, dots);
     for (int64_t i = 0; i < n; ++i) shift[i] = kLog2E * a.lse.f32()[(span.begin + i) * a.lse.stride + head];
     for (int64_t i = n; i < panels * kBlock; ++i) shift[i] = std::numeric_limits<float>::max(), dots[i] = 0;
 

@@ -26,9 +26,10 @@ void check_forward(const Attention& a, std::span<const Span> spans) {
         "attention: {} heads over {} of keys and values, {} columns each", s.heads, s.kv_heads, s.head_dim);
   const DType type = a.q.dtype;
   check(type != DType::kF16, "attention: q is fp16, expected fp32 or bf16");
-  check_tensor("q", a.q, type, a.q.rows, s.heads * s.head_dim);
-  check_tensor("k", a.k, type, a.q.rows, s.kv_heads * s.head_dim);
-  check_tensor("v", a.v, type, a.q.rows, s.kv_heads * s.head_dim);
+  check(s.stride() >= s.head_dim, "attention: heads of {} columns lie {} apart", s.head_dim, s.stride());
+  check_tensor("q", a.q, type, a.q.rows, s.cols(s.heads));
+  check_tensor("k", a.k, type, a.q.rows, s.cols(s.kv_heads));
+  check_tensor("v", a.v, type, a.q.rows, s.cols(s.kv_heads));
   check_tensor("out", a.out, type, a.q.rows, s.heads * s.head_dim);
   if (a.lse) check_tensor("lse", a.lse, DType::kF32, a.q.rows, s.heads);
   for (const Span& x : spans) {
@@ -42,7 +43,7 @@ void check_forward(const Attention& a, std::span<const Span> spans) {
 void check_backward(const Attention& a, std::span<const Span> spans) {
   check_forward(a, spans);
   check_tensor("lse", a.lse, DType::kF32, a.q.rows, a.shape.heads);
-  check_tensor("dout", a.dout, a.q.dtype, a.q.rows, a.q.cols);
+  check_tensor("dout", a.dout, a.q.dtype, a.q.rows, a.out.cols);
   check_tensor("dq", a.dq, a.q.dtype, a.q.rows, a.q.cols);
   check_tensor("dk", a.dk, a.q.dtype, a.q.rows, a.k.cols);
   check_tensor("dv", a.dv, a.q.dtype, a.q.rows, a.v.cols);

@@ -47,8 +47,10 @@ void decode(const Attention& a, const Tensor& k, const Tensor& v, int64_t row, i
   const int64_t wanted = heads * (n + 2 * d + 1);
   if (static_cast<int64_t>(memory.size()) < wanted) memory.resize(static_cast<size_t>(wanted));
   float *p = memory.data(), *q = p + heads * n, *y = q + heads * d, *inverse = y + heads * d;
-  const T* q_row = static_cast<const T*>(a.q.at(row, head * d));
-  for_vectors(heads * d, [&](int64_t i, auto part) HWY_ATTR { store(load(q_row + i, part), q + i, part); });
+  for (int64_t g = 0; g < heads; ++g) {
+    const T* q_row = static_cast<const T*>(a.q.at(row, (head + g) * a.shape.stride()));
+    for_vectors(d, [&](int64_t i, auto part) HWY_ATTR { store(load(q_row + i, part), q + g * d + i, part); });
+  }
   for (int64_t j = 0; j < n; ++j) {
     const T* key = static_cast<const T*>(k.at(j, kv_column));
     for (int64_t g = 0; g < heads; ++g) {
@@ -96,8 +98,9 @@ void attention_decode(const AttentionShape& shape, const Tensor& q, std::span<co
   check(shape.heads > 0 && shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0 && shape.head_dim > 0,
         "{}: {} heads over {} of keys and values, {} columns each", name, shape.heads, shape.kv_heads, shape.head_dim);
   check_activation(name, "q", q);
-  check_shape(name, "q", q, q.rows, shape.heads * shape.head_dim);
-  check_alike(name, q, out);
+  check_shape(name, "q", q, q.rows, shape.cols(shape.heads));
+  check_shape(name, "out", out, q.rows, shape.heads * shape.head_dim);
+  check(out.dtype == q.dtype, "{}: out is {}, q is {}", name, name_of(out.dtype), name_of(q.dtype));
   check(keys.size() == static_cast<size_t>(q.rows) && values.size() == keys.size(),
         "{}: {} queries, {} keys, {} values, expected as many of each", name, q.rows, keys.size(), values.size());
   for (size_t i = 0; i < keys.size(); ++i) {

@@ -83,7 +83,7 @@ void attend_long(const Attention& a, const Span& span, int64_t head, int64_t fir
       *(a.lse.f32() + (span.begin + first + i) * a.lse.stride + head) = a.shape.scale * largest[i] + std::log(total[i]);
     total[i] = 1 / total[i];
   }
-  scale_rows(sums, total, a.head(a.out, head).row_range(span.begin + first, count));
+  scale_rows(sums, total, a.out_head(a.out, head).row_range(span.begin + first, count));
 }
 
 // With S = scale * Q K^T, P = exp(S - lse), O = P V:
@@ -107,7 +107,7 @@ void attend_long_backward(const Attention& a, const Span& span, int64_t kv_head)
     const int64_t head = kv_head * group + g;
     for (int64_t i = 0; i < n; ++i)
       *static_cast<float*>(lse.at(g, i)) = a.lse.f32()[(span.begin + i) * a.lse.stride + head];
-    dot_rows(a.head(a.out, head).row_range(span.begin, n), a.head(a.dout, head).row_range(span.begin, n),
+    dot_rows(a.out_head(a.out, head).row_range(span.begin, n), a.out_head(a.dout, head).row_range(span.begin, n),
              static_cast<float*>(dots.at(g, 0)));
   }
   for (int64_t key = 0; key < n; key += kBlock) {
@@ -121,7 +121,7 @@ void attend_long_backward(const Attention& a, const Span& span, int64_t kv_head)
       for (int64_t query = first; query < n; query += queries) {
         const int64_t count = std::min(queries, n - query);
         const Tensor q = a.head(a.q, head).row_range(span.begin + query, count);
-        const Tensor dout = a.head(a.dout, head).row_range(span.begin + query, count);
+        const Tensor dout = a.out_head(a.dout, head).row_range(span.begin + query, count);
         const auto part = [&](const Tensor& x) { return x.row_range(0, keys).col_range(0, count); };
         const Tensor scores = part(scores_all), dp = part(dp_all), p = part(p_all), ds = part(ds_all);
         matmul(k, q, scores, transposed_b());

@@ -12,8 +12,9 @@ struct Attention {
   Tensor dout, dq, dk, dv;
 
   int64_t group() const { return shape.heads / shape.kv_heads; }  // query heads of one head of keys and values
-  // Columns of one head.
-  Tensor head(const Tensor& x, int64_t h) const { return x.col_range(h * shape.head_dim, shape.head_dim); }
+  // Columns of one head: of q, k, v or their gradients; of out or dout.
+  Tensor head(const Tensor& x, int64_t h) const { return x.col_range(h * shape.stride(), shape.head_dim); }
+  Tensor out_head(const Tensor& x, int64_t h) const { return x.col_range(h * shape.head_dim, shape.head_dim); }
 };
 
 // All query heads of one head of keys and values, for one span.

@@ -137,7 +137,7 @@ void attend_short_kernel(const Attention& a, const Span& span, int64_t kv_head) 
     widen_row(a.head(a.v, kv_head), row, v + j * width);
   }
   for (int64_t head = kv_head * a.group(); head < (kv_head + 1) * a.group(); ++head) {
-    const Tensor queries = a.head(a.q, head), out = a.head(a.out, head);
+    const Tensor queries = a.head(a.q, head), out = a.out_head(a.out, head);
     for (int64_t i = 0; i < span.length; ++i) {
       const int64_t row = span.begin + i, visible = a.shape.causal ? prefix + i + 1 : n;
       widen_row(queries, row, q);
@@ -169,8 +169,8 @@ void attend_short_backward_kernel(const Attention& a, const Span& span, int64_t 
     for (int64_t i = 0; i < n; ++i) {
       const int64_t row = span.begin + i, visible = a.shape.causal ? i + 1 : n;
       widen_row(a.head(a.q, head), row, q);
-      widen_row(a.head(a.out, head), row, out);
-      widen_row(a.head(a.dout, head), row, dout);
+      widen_row(a.out_head(a.out, head), row, out);
+      widen_row(a.out_head(a.dout, head), row, dout);
       float dot;
       dots_with_rows(out, dout, 1, width, 1, &dot);
       dots_with_rows(q, k, visible, width, a.shape.scale, p);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "lethe/base/error.h"
@@ -260,6 +261,67 @@ TEST_CASE("a decoded row is the last row of a causal span") {
     }
     attention_decode(x.shape, q, keys, values, out);
     CHECK(distance(out.values(), want) < forward_tolerance(dtype));
+  }
+}
+
+// The heads of x, `stride` columns apart, random numbers between them.
+TestTensor spread(const Tensor& x, int64_t heads, int64_t head_dim, int64_t stride) {
+  TestTensor out = TestTensor::random(99, x.dtype, x.rows, (heads - 1) * stride + head_dim);
+  for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t row = 0; row < x.rows; ++row) {
+      std::memcpy(out.view().at(row, h * stride), x.at(row, h * head_dim),
+                  static_cast<size_t>(head_dim) * size_of(x.dtype));
+    }
+  }
+  return out;
+}
+
+TEST_CASE("attention reads and writes heads that lie apart, to the bit as side by side") {
+  for (const Case& c : kCases) {
+    for (const DType dtype : {DType::kF32, DType::kBF16}) {
+      CAPTURE(std::string(c.name));
+      CAPTURE(name_of(dtype));
+      const int64_t d = c.head_dim, stride = 3 * d;
+      Inputs x(c, dtype, 31);
+      AttentionShape apart = x.shape;
+      apart.head_stride = stride;
+      const TestTensor q = spread(x.q, c.heads, d, stride), k = spread(x.k, c.kv_heads, d, stride),
+                       v = spread(x.v, c.kv_heads, d, stride);
+      TestTensor out(dtype, c.rows, c.heads * d), lse(DType::kF32, c.rows, c.heads);
+      attention_forward(x.shape, c.spans, x.q, x.k, x.v, x.out, x.lse);
+      attention_forward(apart, c.spans, q, k, v, out, lse);
+      CHECK(out.values() == x.out.values());
+
+      const TestTensor dout = TestTensor::random(32, dtype, c.rows, c.heads * d);
+      TestTensor dq(dtype, c.rows, c.heads * d), dk(dtype, c.rows, c.kv_heads * d), dv(dtype, c.rows, c.kv_heads * d);
+      TestTensor dq_apart = spread(dq, c.heads, d, stride), dk_apart = spread(dk, c.kv_heads, d, stride),
+                 dv_apart = spread(dv, c.kv_heads, d, stride);
+      const std::vector<double> between = dq_apart.values();
+      attention_backward(x.shape, c.spans, x.q, x.k, x.v, x.out, x.lse, dout, dq, dk, dv);
+      attention_backward(apart, c.spans, q, k, v, out, lse, dout, dq_apart, dk_apart, dv_apart);
+      const auto equal = [&](const TestTensor& side_by_side, const TestTensor& lying_apart, int64_t heads) {
+        for (int64_t row = 0; row < c.rows; ++row) {
+          for (int64_t j = 0; j < heads * d; ++j) {
+            if (side_by_side.at(row, j) != lying_apart.at(row, j / d * stride + j % d)) return false;
+          }
+        }
+        return true;
+      };
+      CHECK(equal(dq, dq_apart, c.heads));
+      CHECK(equal(dk, dk_apart, c.kv_heads));
+      CHECK(equal(dv, dv_apart, c.kv_heads));
+      const Span& held = c.spans[0];  // within a span what lies between heads stays
+      const auto at = static_cast<size_t>(held.begin * dq_apart.view().cols + d);
+      if (c.heads > 1) CHECK(dq_apart.values()[at] == between[at]);
+
+      TestTensor decoded(dtype, 1, c.heads * d), decoded_apart(dtype, 1, c.heads * d);
+      const Tensor keys[] = {x.k.row_range(held.begin, held.length)},
+                   values[] = {x.v.row_range(held.begin, held.length)};
+      const int64_t last = held.begin + held.length - 1;
+      attention_decode(x.shape, x.q.row_range(last, 1), keys, values, decoded);
+      attention_decode(apart, q.view().row_range(last, 1), keys, values, decoded_apart);
+      CHECK(decoded.values() == decoded_apart.values());
+    }
   }
 }
 

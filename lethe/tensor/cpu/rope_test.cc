@@ -50,6 +50,28 @@ TEST_CASE("rope turns pairs of columns by the angle of the position, and back") 
   });
 }
 
+TEST_CASE("rope turns heads that lie apart and nothing between them") {
+  const Angles angles(8, 4);
+  const std::vector<int32_t> positions{0, 7, 3};
+  const auto x = TestTensor::random(2, DType::kF32, 3, 2 * 30);
+  const std::vector<double> before = x.values();
+  const Tensor keys = x.view().col_range(10, 40);  // of two heads of [q, k, v], 10 columns each: the keys
+  rope(keys, 2, 30, positions, angles.cos, angles.sin, false);
+  for (int64_t t = 0; t < 3; ++t) {
+    for (int64_t j = 0; j < 60; ++j) {
+      const int64_t i = j % 30 - 10, pair = i < 4 ? i + 4 : i - 4;
+      double want = before[static_cast<size_t>(t * 60 + j)];
+      if (i >= 0 && i < 8) {
+        const double other = before[static_cast<size_t>(t * 60 + j - i + pair)];
+        const double c = angles.cos.at(positions[static_cast<size_t>(t)], i % 4),
+                     s = angles.sin.at(positions[static_cast<size_t>(t)], i % 4);
+        want = i < 4 ? want * c - other * s : want * c + other * s;
+      }
+      CHECK(x.at(t, j) == doctest::Approx(want).epsilon(1e-6));
+    }
+  }
+}
+
 TEST_CASE("rope: no rows, positions beyond the table, too many angles") {
   const Angles angles(8, 4);
   const std::vector<int32_t> none, beyond{3, 8}, negative{0, -1}, good{0, 7};
