@@ -17,6 +17,9 @@ void TrainingConfig::add_to(Options& options) {
       .one_of({"constant", "linear", "cosine"});
   options.add("warmup-steps", warmup_steps, "steps over which the learning rate rises from 0").at_least(0);
   options.add("warmup-ratio", warmup_ratio, "the same as a share of all steps").at_least(0).at_most(1);
+  options.add("min-lr-rate", min_lr_rate, "where a linear or cosine schedule ends, as a share of the peak")
+      .at_least(0)
+      .below(1);
   options.add("optim", optim, "the optimiser").one_of({"adamw", "sgd"});
   options.add("weight-decay", weight_decay, "decay of matrices, with AdamW decoupled; norms and biases have none")
       .at_least(0);
@@ -36,6 +39,8 @@ void TrainingConfig::resolve(Options& options) {
   options.overrides("max-steps", "num-train-epochs", "--max-steps ends the training");
   if (warmup_steps > 0)
     options.overrides("warmup-steps", "warmup-ratio", "--warmup-steps says how long the warm-up is");
+  if (lr_scheduler_type == "constant")
+    options.no_effect("min-lr-rate", "a constant learning rate stays at its peak", "lr-scheduler-type");
   if (optim == "sgd")
     for (const char* name : {"adam-beta1", "adam-beta2", "adam-epsilon"})
       options.no_effect(name, "sgd has none", "optim");

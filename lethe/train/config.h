@@ -20,6 +20,7 @@ struct TrainingConfig {
   std::string lr_scheduler_type = "constant";
   int64_t warmup_steps = 0;
   double warmup_ratio = 0;
+  double min_lr_rate = 0;
   std::string optim = "adamw";
   double weight_decay = 0;
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;

@@ -62,9 +62,9 @@ double scheduled_learning_rate(const TrainingConfig& config, double peak, int64_
                              : static_cast<int64_t>(std::ceil(config.warmup_ratio * static_cast<double>(total)));
   if (done < warmup) return peak * static_cast<double>(done) / static_cast<double>(std::max<int64_t>(warmup, 1));
   const double share = static_cast<double>(done - warmup) / static_cast<double>(std::max<int64_t>(total - warmup, 1));
-  if (config.lr_scheduler_type == "linear") return peak * std::max(0.0, 1 - share);
-  if (config.lr_scheduler_type == "cosine") return peak * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * share)));
-  return peak;
+  if (config.lr_scheduler_type == "constant") return peak;
+  const double left = config.lr_scheduler_type == "linear" ? 1 - share : 0.5 * (1 + std::cos(std::numbers::pi * share));
+  return peak * (config.min_lr_rate + (1 - config.min_lr_rate) * std::max(0.0, left));
 }
 
 }  // namespace lethe::train

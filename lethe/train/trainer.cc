@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <future>
+#include <utility>
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/run/progress.h"
-#include "lethe/train/pack.h"
 
 namespace lethe::train {
 namespace {
@@ -28,17 +28,11 @@ struct StepOutcome {
   int64_t tokens = 0, wrong = 0;
 };
 
-// Forward and backward of one step's examples in micro-batches: the gradients of their mean loss.
-StepOutcome accumulate_gradients(model::Transformer& model, const std::vector<const text::Example*>& examples,
-                                 int64_t micro_batch, uint64_t dropout_key) {
+// Forward and backward of one step's micro-batches: the gradients of their mean loss.
+StepOutcome accumulate_gradients(model::Transformer& model, std::vector<model::Batch> batches, uint64_t dropout_key) {
+  std::erase_if(batches, [](const model::Batch& batch) { return batch.targets() == 0; });
   int64_t targets = 0;
-  std::vector<model::Batch> batches;
-  for (size_t at = 0; at < examples.size(); at += static_cast<size_t>(micro_batch)) {
-    const size_t count = std::min(static_cast<size_t>(micro_batch), examples.size() - at);
-    model::Batch batch = pack(std::span(examples).subspan(at, count));
-    targets += batch.targets();
-    if (batch.targets() > 0) batches.push_back(std::move(batch));
-  }
+  for (const model::Batch& batch : batches) targets += batch.targets();
   check(targets > 0, "no example of this step has a target: every label is masked");
   StepOutcome outcome;
   model::TargetScores scores;
@@ -84,10 +78,13 @@ Session Session::open(run::RunFolder& folder, bool resume, const std::string& co
 
 StageResult train(model::Transformer& model, const std::vector<text::Example>& examples, const TrainingConfig& config,
                   const Stage& stage, Session& session) {
-  check(!examples.empty(), "{}: there are no examples to train on", stage.name);
-  const auto count = static_cast<int64_t>(examples.size());
-  const int64_t per_step = config.per_device_train_batch_size * config.gradient_accumulation_steps;
-  const int64_t steps_per_epoch = (count + per_step - 1) / per_step;
+  ExampleSource source(examples, config, session.seed, stage.name);
+  return train(model, source, config, stage, session);
+}
+
+StageResult train(model::Transformer& model, Source& source, const TrainingConfig& config, const Stage& stage,
+                  Session& session) {
+  const int64_t steps_per_epoch = source.steps_per_epoch();
   const double epochs = stage.epochs.value_or(static_cast<double>(stage.most_epochs));
   int64_t total = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(epochs * static_cast<double>(steps_per_epoch))));
   if (config.max_steps) total = *config.max_steps;
@@ -124,24 +121,18 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
   StageResult result;
   bool due = false;  // a checkpoint of the state as it is; written once a step from it has a finite loss
   run::Progress progress(stage.name, total, "steps", state.step);
-  std::vector<int32_t> order;
-  int64_t ordered_epoch = -1;
+  // The next step's batches are made while the step before computes.
+  const auto prepare = [&](int64_t at) {
+    return std::async(std::launch::async, [&source, at] { return source.batches(at); });
+  };
+  std::future<std::vector<model::Batch>> next = prepare(state.step);
   while (state.step < total && !(until_learned && learned())) {
     const Clock::time_point step_begin = Clock::now();
-    const int64_t epoch = state.step / steps_per_epoch, in_epoch = state.step % steps_per_epoch;
-    if (epoch != ordered_epoch) {
-      order.resize(examples.size());
-      std::iota(order.begin(), order.end(), 0);
-      if (config.shuffle) Random(session.seed, "shuffle/" + stage.name, static_cast<uint64_t>(epoch)).shuffle(order);
-      ordered_epoch = epoch;
-    }
-    std::vector<const text::Example*> chosen;
-    for (int64_t i = in_epoch * per_step; i < std::min(count, (in_epoch + 1) * per_step); ++i)
-      chosen.push_back(&examples[static_cast<size_t>(order[static_cast<size_t>(i)])]);
-
-    const int64_t step = state.step + 1;
+    const int64_t in_epoch = state.step % steps_per_epoch, step = state.step + 1;
+    std::vector<model::Batch> batches = next.get();
+    if (step < total) next = prepare(step);
     const uint64_t dropout_key = Random(session.seed, "dropout/" + stage.name, static_cast<uint64_t>(step)).next();
-    const StepOutcome outcome = accumulate_gradients(model, chosen, config.per_device_train_batch_size, dropout_key);
+    const StepOutcome outcome = accumulate_gradients(model, std::move(batches), dropout_key);
     const double rate = scheduled_learning_rate(config, stage.learning_rate, step, total);
     const int64_t wrong = (in_epoch == 0 ? 0 : state.wrong_targets) + outcome.wrong;
     const bool last = step == total || (until_learned && step % steps_per_epoch == 0 && wrong == 0);
@@ -166,6 +157,8 @@ StageResult train(model::Transformer& model, const std::vector<text::Example>& e
     if (logs)
       session.folder->append({step, stage.name, outcome.loss, rate, norm, outcome.tokens,
                               static_cast<double>(outcome.tokens) / std::max(since(step_begin), 1e-9)});
+    if (stage.watch && (step == total || (stage.watch_steps > 0 && step % stage.watch_steps == 0)))
+      stage.watch(step, state.tokens);
     progress.update(step, fmt::format("loss {:.4f}", outcome.loss));
 
     due = session.folder && (config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds);

@@ -1,7 +1,8 @@
-// The training loop: one stage (forget, learn, ...) over a list of examples. The loss of a step is the mean over the
-// target tokens of all its examples, the same for any split into micro-batches.
+// The training loop: one stage (forget, learn, ...) over a source of batches. The loss of a step is the mean over its
+// target tokens, the same for any split into micro-batches.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "lethe/text/example.h"
 #include "lethe/train/checkpoint.h"
 #include "lethe/train/config.h"
+#include "lethe/train/source.h"
 
 namespace lethe::train {
 
@@ -34,6 +36,9 @@ struct Stage {
   std::optional<double> epochs =
       {};                    // unset: until every target of an epoch was the argmax when it was trained on, ...
   int64_t most_epochs = 20;  // ... or so many epochs
+  // Called after every watch_steps steps (0: never) and after the last: learning curves.
+  int64_t watch_steps = 0;
+  std::function<void(int64_t step, int64_t tokens)> watch = {};
 };
 
 struct StageResult {  // of the whole stage, what was done before a resumption too
@@ -46,6 +51,9 @@ struct StageResult {  // of the whole stage, what was done before a resumption t
 
 // Trains model.trained(). Throws Error at a loss that is not finite (the parameters are those of the last good step),
 // Interrupted after Ctrl-C with the state saved.
+StageResult train(model::Transformer& model, Source& source, const TrainingConfig& config, const Stage& stage,
+                  Session& session);
+// The same on examples, in a new order every epoch.
 StageResult train(model::Transformer& model, const std::vector<text::Example>& examples, const TrainingConfig& config,
                   const Stage& stage, Session& session);
 

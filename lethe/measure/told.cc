@@ -1,0 +1,25 @@
+#include "lethe/measure/told.h"
+
+#include <algorithm>
+
+#include "lethe/base/error.h"
+
+namespace lethe::measure {
+
+ToldTokens told_tokens(const text::Tokenizer& tokenizer, const world::Biography& biography) {
+  ToldTokens told{tokenizer.encode(biography.text, false), {}};
+  for (const world::Told& attribute : biography.attributes) {
+    // The space before a value belongs to its first token.
+    const size_t space = attribute.start > 0 && biography.text[attribute.start - 1] == ' ' ? 1 : 0;
+    const std::vector<int32_t> before =
+        tokenizer.encode(std::string_view(biography.text).substr(0, attribute.start - space), false);
+    check(!before.empty() && before.size() < told.ids.size() &&
+              std::equal(before.begin(), before.end(), told.ids.begin()),
+          "person {}: the tokenizer joins the {} with the text before it: \"{}\"", biography.person,
+          world::attribute_name(attribute.attribute), biography.text);
+    told.first.push_back(std::ssize(before));
+  }
+  return told;
+}
+
+}  // namespace lethe::measure
