@@ -125,8 +125,13 @@ std::string line_chart_html(const LineChart& chart) {
   };
 
   std::vector<LegendEntry> entries;
+  const auto style_of = [&](size_t i) {  // its colour, and the class of its path
+    const size_t colour = chart.lines[i].colour.value_or(i) % kColours;
+    return std::pair(colour, chart.lines[i].faint ? "line faint" : fmt::format("line dash{}", colour % kDashes));
+  };
   for (size_t i = 0; i < chart.lines.size(); ++i) {
-    entries.push_back({chart.lines[i].name, i, fmt::format(R"(<path class="line dash{}" d="M1 5H23"/>)", i % kDashes)});
+    const auto [colour, style] = style_of(i);
+    entries.push_back({chart.lines[i].name, colour, fmt::format(R"(<path class="{}" d="M1 5H23"/>)", style)});
   }
   std::string html = figure_begin(chart.title, chart.note) + legend(entries);
   html += svg_begin(fmt::format("{}: {} by {}", chart.title, chart.y_label, chart.x_label), kHeight);
@@ -150,10 +155,11 @@ std::string line_chart_html(const LineChart& chart) {
     std::string path;
     for (const auto& [x, y] : lines[i])
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", at_x(x), at_y(y));
-    html += fmt::format("<g class=\"s{}\">", i % kColours);
-    if (lines[i].size() > 1) html += fmt::format(R"(<path class="line dash{}" d="{}"/>)", i % kDashes, path);
+    const auto [colour, style] = style_of(i);
+    html += fmt::format("<g class=\"s{}\">", colour);
+    if (lines[i].size() > 1) html += fmt::format(R"(<path class="{}" d="{}"/>)", style, path);
     for (const auto& [x, y] : lines[i]) {  // points large enough to be met by the pointer tell their value
-      if (lines[i].size() > 60) break;
+      if (lines[i].size() > 60 || chart.lines[i].faint) break;
       html += fmt::format(
           R"(<circle class="fill" cx="{:.1f}" cy="{:.1f}" r="2.2"><title>{}: {} {}: {}</title></circle>)", at_x(x),
           at_y(y), escape_html(chart.lines[i].name), escape_html(chart.x_label), number_text(x), number_text(y));

@@ -3,6 +3,7 @@
 // figure that says so.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,8 @@ namespace lethe::run {
 struct Line {
   std::string name;
   std::vector<std::pair<double, double>> points;  // x ascending; thousands are drawn as means of neighbours
+  std::optional<size_t> colour = {};              // of the style sheet's seven; its place among the lines unless told
+  bool faint = false;                             // thin and without points: what others measured, behind our own
 };
 
 struct LineChart {

@@ -31,6 +31,8 @@ h2 { margin: 0 0 .3rem; padding-top: .9rem; border-top: 1px solid var(--rule); f
 .lead { max-width: 42rem; margin: 0 0 1.2rem; color: var(--soft); font-size: .96rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2rem 2.5rem; align-items: start; }
 .grid > * { min-width: 0; max-width: 30rem; }
+td small { display: block; color: var(--soft); font-size: .76rem; line-height: 1.2; } .grid + table, .scroll + .scroll { margin-top: 1.6rem; }
+.heat td { text-align: center; padding-right: .9rem; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: .4rem; font-weight: 600; font-size: .92rem; }
@@ -46,6 +48,7 @@ svg text { fill: var(--soft); font-size: 11px; font-variant-numeric: tabular-num
 svg .value { fill: var(--ink); }
 .gridline { stroke: var(--grid); } .axis { stroke: var(--soft); }
 .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.line.faint { stroke-width: 1; stroke-dasharray: 2 3; opacity: .75; }
 .fill { fill: var(--c); } .dash1 { stroke-dasharray: 7 4; } .dash2 { stroke-dasharray: 2 4; } .dash3 { stroke-dasharray: 9 4 2 4; }
 .s0 { --c: var(--c0); } .s1 { --c: var(--c1); } .s2 { --c: var(--c2); } .s3 { --c: var(--c3); } .s4 { --c: var(--c4); }
 .s5 { --c: var(--c5); } .s6 { --c: var(--c6); }

@@ -18,15 +18,6 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-// The lock is on the folder itself and the kernel lets go of it with the process: nothing is left behind to clean up. A
-// file system without locks (some network mounts) is used without one.
-void lock_folder(const fs::path& path, Descriptor& lock) {
-  lock.fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  check(lock.fd >= 0, "cannot open the run folder {}: {}", path.string(), std::strerror(errno));
-  const bool taken = ::flock(lock.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  check(!taken, "the run folder {} is in use by another run: wait for it, or give another --run-dir", path.string());
-}
-
 void open_append(const fs::path& path, Descriptor& file) {
   file.fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   check(file.fd >= 0, "cannot write {}: {}", path.string(), std::strerror(errno));
@@ -52,6 +43,15 @@ std::string event_of(const StepMetrics& m) {
 
 }  // namespace
 
+// The lock is on the folder itself and the kernel lets go of it with the process: nothing is left behind to clean up. A
+// file system without locks (some network mounts) is used without one.
+void lock_folder(const fs::path& path, Descriptor& lock, std::string_view hint) {
+  lock.fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  check(lock.fd >= 0, "cannot open the folder {}: {}", path.string(), std::strerror(errno));
+  const bool taken = ::flock(lock.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  check(!taken, "the folder {} is in use by another run: {}", path.string(), hint);
+}
+
 OrderedJson read_ordered_json(const fs::path& path) {
   const std::string text = read_file(path);
   parse_json(text, path.string());  // for its error messages
@@ -66,7 +66,7 @@ RunFolder::RunFolder(fs::path path, bool resume) : path_(std::move(path)) {
   std::error_code error;
   fs::create_directories(path_, error);
   check(!error, "cannot create the run folder {}: {}", path_.string(), error.message());
-  lock_folder(path_, lock_);
+  lock_folder(path_, lock_, "wait for it, or give another --run-dir");
   if (!resume)
     for (const char* name : kRecord) fs::remove(file(name), error);
   open_append(file(kMetricsFile), metrics_);

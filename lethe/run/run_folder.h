@@ -40,6 +40,9 @@ struct Descriptor {  // of an open file; closes itself
   ~Descriptor();
 };
 
+// Until `lock` is gone the folder belongs to this process; Error, which ends with `hint`, where it does to another.
+void lock_folder(const fs::path& path, Descriptor& lock, std::string_view hint);
+
 class RunFolder {
  public:
   // Creates the folder where it is missing and locks it until destruction; Error where another run holds it. Without
