@@ -1,0 +1,138 @@
+// The charts of a study's page: learning curves, the P-probe's staircase, the Q-probe's bars; and people's answers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lethe/run/chart.h"
+#include "lethe/run/page.h"
+#include "lethe/run/report_parts.h"
+#include "lethe/run/study_parts.h"
+
+namespace lethe::run {
+namespace {
+
+std::string spoken(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
+}
+
+// The attributes that any row's probe has, in its order.
+std::vector<std::string> attributes_of(const StudySection& section, const std::vector<StudyRow>& rows) {
+  std::vector<std::string> names;
+  for (const StudyRow& row : rows)
+    for (const OrderedJson* variant : row.variants) {
+      const OrderedJson& probe = value_at(*variant, section.stage + "." + section.part);
+      if (!probe.is_object()) continue;
+      for (const auto& [name, numbers] : probe.items())
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+  return names;
+}
+
+std::string path_of(const StudySection& section, const std::string& attribute, size_t place) {
+  return fmt::format("{}.{}.{}.{}", section.stage, section.part, attribute, place);
+}
+
+std::string answer_cell(const std::string& answer, const std::string& truth, const std::string& heading) {
+  return fmt::format("<td data-label=\"{}\"><span>{}</span></td>", escape_html(heading),
+                     marked_answer_html(answer, "", truth));
+}
+
+}  // namespace
+
+std::string curves_html(const StudySection& section, const OrderedJson& results) {
+  struct Series {
+    const char *name, *what, *whom;
+    size_t colour;
+  };
+  // Blue: biographies. Amber: questions. Dashed by the style sheet where the people are those asked about in tests
+  // only.
+  static constexpr Series kSeries[] = {{"in biographies, people asked about in training", "biography", "train", 0},
+                                       {"in biographies, the others", "biography", "test", 2},
+                                       {"in answers, people asked about in training", "question", "train", 4},
+                                       {"in answers, the others", "question", "test", 1}};
+  std::vector<std::string> charts;
+  for (const StudyRow& row : rows_of(section, results)) {
+    LineChart chart{
+        row.name.empty() ? section.stage : row.name, "first tokens right, in percent", "tokens", "%", {}, 100};
+    for (const Series& series : kSeries) {
+      Line line{series.name, {}, series.colour};
+      const OrderedJson& curves = value_at(*row.variants[0], section.stage + ".curves");
+      for (const OrderedJson& point : curves.is_array() ? curves : OrderedJson::array()) {
+        const double x = number_at(point, {"tokens"}), y = number_at(point, {series.what, series.whom});
+        if (std::isfinite(x) && std::isfinite(y)) line.points.emplace_back(x, y);
+      }
+      if (!line.points.empty()) chart.lines.push_back(std::move(line));
+    }
+    if (!chart.lines.empty()) charts.push_back(line_chart_html(chart));
+  }
+  return charts.empty() ? "" : grid_html(charts);
+}
+
+std::string staircase_html(const StudySection& section, const OrderedJson& results) {
+  const std::vector<StudyRow> rows = rows_of(section, results);
+  std::vector<std::string> charts;
+  for (const std::string& attribute : attributes_of(section, rows)) {
+    LineChart chart{spoken(attribute), "", "place in the biography", "%", {}, 100};
+    for (size_t i = 0; i < rows.size(); ++i) {
+      Line line{rows[i].name, {}, i}, paper{rows[i].name + ", the paper’s", {}, i, true};
+      for (size_t place = 0; place < 6; ++place)
+        if (const Numbers numbers = numbers_at(rows[i], path_of(section, attribute, place)); numbers.count > 0)
+          line.points.emplace_back(static_cast<double>(place), numbers.mean);
+      const OrderedJson& theirs = field_at(section.paper, {rows[i].name, attribute});
+      for (size_t place = 0; theirs.is_array() && place < theirs.size(); ++place)
+        if (theirs[place].is_number())
+          paper.points.emplace_back(static_cast<double>(place), theirs[place].get<double>());
+      if (!line.points.empty()) chart.lines.push_back(std::move(line));
+      if (!paper.points.empty()) chart.lines.push_back(std::move(paper));
+    }
+    if (!chart.lines.empty()) charts.push_back(line_chart_html(chart));
+  }
+  return charts.empty() ? "" : grid_html(charts);
+}
+
+std::string study_bars_html(const StudySection& section, const OrderedJson& results) {
+  const std::vector<StudyRow> rows = rows_of(section, results);
+  BarChart chart{"", "percent of people on whose name the probe reads it", {}, {}, 100, percent_text};
+  chart.title = section.part == "whole" ? "Whole values" : "First tokens of the values";
+  for (size_t i = 0; i < rows.size(); ++i) chart.series.push_back({rows[i].name, {}, i});
+  for (const std::string& attribute : attributes_of(section, rows)) {
+    chart.categories.push_back(spoken(attribute));
+    for (size_t i = 0; i < rows.size(); ++i)
+      chart.series[i].values.push_back(numbers_at(rows[i], path_of(section, attribute, 0)).mean);
+  }
+  return chart.categories.empty() ? "" : bar_chart_html(chart);
+}
+
+std::string answers_html(const StudySection& section, const OrderedJson& results) {
+  const std::vector<StudyRow> rows = rows_of(section, results);
+  std::string html = R"(<p class="key"><mark class="new">the true answer</mark></p>
+<table class="cases"><thead><tr><th scope="col">question</th>)";
+  for (const StudyRow& row : rows) html += "<th scope=\"col\">" + escape_html(row.name) + "</th>";
+  html += "</tr></thead>\n<tbody>\n";
+  int64_t shown = 0;
+  const auto examples_of = [&](const StudyRow& row) -> const OrderedJson& {
+    static const OrderedJson none = OrderedJson::array();
+    const OrderedJson& examples = value_at(*row.variants[0], section.stage + ".examples");
+    return examples.is_array() ? examples : none;
+  };
+  for (const StudyRow& first : rows) {  // the first row that has any says what was asked
+    if (examples_of(first).empty()) continue;
+    for (const OrderedJson& example : examples_of(first)) {
+      if (shown++ == section.count) break;
+      const std::string prompt = text_at(example, "prompt"), truth = text_at(example, "truth");
+      html += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escape_html(prompt), escape_html(truth));
+      for (const StudyRow& row : rows) {
+        const OrderedJson& all = examples_of(row);
+        const auto same = [&](const OrderedJson& other) { return text_at(other, "prompt") == prompt; };
+        const auto it = std::ranges::find_if(all, same);
+        html += answer_cell(it == all.end() ? "–" : text_at(*it, "answer"), truth, row.name);
+      }
+      html += "</tr>\n";
+    }
+    break;
+  }
+  return shown == 0 ? "" : html + "</tbody></table>\n";
+}
+
+}  // namespace lethe::run

@@ -1,0 +1,255 @@
+#include "lethe/run/study_page.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <optional>
+
+#include "lethe/run/page.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/report_parts.h"
+#include "lethe/run/study_parts.h"
+
+namespace lethe::run {
+namespace {
+
+std::vector<std::string> words_of(std::string_view path) {
+  std::vector<std::string> words;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    words.emplace_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
+std::string text_of_axis(const OrderedJson& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+bool leaves(const OrderedJson& only, const OrderedJson& grid) {
+  if (!only.is_object()) return true;
+  for (const auto& [axis, values] : only.items())
+    if (std::ranges::find(values, OrderedJson(text_of_axis(field_at(grid, {axis})))) == values.end()) return false;
+  return true;
+}
+
+// "33.8", "33.8 ± 1.2"; "–" where nothing was measured.
+std::string number_cell(const Numbers& numbers) {
+  if (!std::isfinite(numbers.mean)) return "–";
+  return numbers.count > 1 ? fmt::format("{:.1f} ± {:.1f}", numbers.mean, numbers.deviation)
+                           : fmt::format("{:.1f}", numbers.mean);
+}
+
+std::string paper_cell(double number) { return std::isfinite(number) ? fmt::format("{:.1f}", number) : ""; }
+
+struct Cells {  // of a table or a heat map: ours and the paper's
+  std::vector<std::string> head;
+  struct Row {
+    std::string name;
+    std::vector<Numbers> ours;
+    std::vector<double> paper;
+    bool only_paper = false;
+  };
+  std::vector<Row> rows;
+  bool has_paper = false;
+};
+
+std::vector<double> paper_row(const StudySection& section, const std::string& name, size_t columns) {
+  std::vector<double> numbers(columns, NAN);
+  const OrderedJson& row = field_at(section.paper, {name});
+  for (size_t i = 0; i < std::min(columns, row.is_array() ? row.size() : 0); ++i)
+    if (row[i].is_number()) numbers[i] = row[i].get<double>();
+  return numbers;
+}
+
+Cells table_cells(const StudySection& section, const OrderedJson& results) {
+  Cells cells;
+  for (const StudyColumn& column : section.columns) cells.head.push_back(column.name);
+  const size_t columns = cells.head.size();
+  if (field_at(section.paper, {kPaperBaseline}).is_array())
+    cells.rows.push_back({"a guess", std::vector<Numbers>(columns), paper_row(section, kPaperBaseline, columns), true});
+  for (const StudyRow& row : rows_of(section, results)) {
+    Cells::Row& entry = cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, columns)});
+    for (const StudyColumn& column : section.columns) entry.ours.push_back(numbers_at(row, column.path));
+  }
+  for (const Cells::Row& row : cells.rows)
+    cells.has_paper |= std::ranges::any_of(row.paper, [](double x) { return std::isfinite(x); });
+  return cells;
+}
+
+Cells heat_cells(const StudySection& section, const OrderedJson& results) {
+  Cells cells;
+  for (const OrderedJson& variant : field_at(results, {"variants"})) {
+    const std::string value = text_of_axis(field_at(variant, {"grid", section.across}));
+    if (std::ranges::find(cells.head, value) == cells.head.end()) cells.head.push_back(value);
+  }
+  for (const StudyRow& row : rows_of(section, results)) {
+    Cells::Row& entry =
+        cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, cells.head.size())});
+    for (const std::string& value : cells.head) {
+      StudyRow part{row.name, {}};
+      for (const OrderedJson* variant : row.variants)
+        if (text_of_axis(field_at(*variant, {"grid", section.across})) == value) part.variants.push_back(variant);
+      entry.ours.push_back(numbers_at(part, section.path));
+    }
+    cells.has_paper |= std::ranges::any_of(entry.paper, [](double x) { return std::isfinite(x); });
+  }
+  return cells;
+}
+
+std::string cells_html(const StudySection& section, const Cells& cells, bool heat) {
+  if (cells.rows.empty()) return "";
+  std::string html = fmt::format("<div class=\"scroll\"><table{}>", heat ? " class=\"heat\"" : "");
+  std::string note = "Percent.";
+  if (cells.has_paper) note += " Below each number, small: the paper’s.";
+  html += "<caption><span>" + note + "</span></caption>\n<thead><tr><th scope=\"col\">" +
+          escape_html(fmt::format("{}", fmt::join(section.rows, ", "))) +
+          (heat ? " \\ " + escape_html(section.across) : "") + "</th>";
+  for (const std::string& name : cells.head) html += "<th scope=\"col\">" + escape_html(name) + "</th>";
+  html += "</tr></thead>\n<tbody>\n";
+  for (const Cells::Row& row : cells.rows) {
+    html += "<tr><th scope=\"row\">" + escape_html(row.name) + "</th>";
+    for (size_t i = 0; i < row.ours.size(); ++i) {
+      const double mean = row.ours[i].mean;
+      if (heat && std::isfinite(mean))
+        html += fmt::format("<td style=\"background:rgba(23,112,140,{:.2f})\">", std::clamp(mean, 0.0, 100.0) / 180);
+      else
+        html += "<td>";
+      if (!row.only_paper) html += escape_html(number_cell(row.ours[i]));
+      if (const std::string paper = paper_cell(row.paper[i]); !paper.empty()) html += "<small>" + paper + "</small>";
+      html += "</td>";
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table></div>\n";
+}
+
+// The same for a terminal: ours, and the paper's in brackets.
+std::string cells_text(const StudySection& section, const Cells& cells) {
+  std::vector<std::vector<std::string>> lines{{fmt::format("{}", fmt::join(section.rows, ", "))}};
+  lines[0].insert(lines[0].end(), cells.head.begin(), cells.head.end());
+  for (const Cells::Row& row : cells.rows) {
+    std::vector<std::string>& line = lines.emplace_back(1, row.name);
+    for (size_t i = 0; i < row.ours.size(); ++i) {
+      const std::string paper = paper_cell(row.paper[i]), ours = row.only_paper ? "" : number_cell(row.ours[i]);
+      line.push_back(ours + (paper.empty() ? "" : fmt::format("{}({})", ours.empty() ? "" : " ", paper)));
+    }
+  }
+  std::string text = section.title + (cells.has_paper ? " (in brackets: the paper's)\n" : "\n");
+  for (const std::vector<std::string>& line : lines) {
+    std::string row;
+    for (size_t c = 0; c < line.size(); ++c) {
+      size_t width = 0;
+      for (const auto& other : lines) width = std::max(width, other[c].size());
+      const std::string space(width - line[c].size(), ' ');
+      row += c == 0 ? line[c] + space : "  " + space + line[c];
+    }
+    text += "  " + row + "\n";
+  }
+  return text + "\n";
+}
+
+std::string body_of(const StudySection& section, const OrderedJson& results) {
+  if (section.show == "table") return cells_html(section, table_cells(section, results), false);
+  if (section.show == "heatmap") return cells_html(section, heat_cells(section, results), true);
+  if (section.show == "curves") return curves_html(section, results);
+  if (section.show == "staircase") return staircase_html(section, results);
+  if (section.show == "bars") return study_bars_html(section, results);
+  if (section.show == "answers") return answers_html(section, results);
+  return "";
+}
+
+std::string reproduction_html(const OrderedJson& results) {
+  std::vector<std::pair<std::string, std::string>> seconds;
+  if (const OrderedJson& all = field_at(results, {"seconds"}); all.is_object())
+    for (const auto& [stage, value] : all.items())
+      if (value.is_number()) seconds.emplace_back(stage, duration_text(value.get<double>()));
+  const std::string command = text_at(results, "command");
+  return section_html("The same again", "The command, and how long the stages took, those of all variants together.",
+                      "<pre><code>" + escape_html(command) + "</code></pre>\n" + definitions_html(seconds));
+}
+
+}  // namespace
+
+std::vector<StudyRow> rows_of(const StudySection& section, const OrderedJson& results) {
+  std::vector<StudyRow> rows;
+  for (const OrderedJson& variant : field_at(results, {"variants"})) {
+    const OrderedJson& grid = field_at(variant, {"grid"});
+    if (!leaves(section.only, grid)) continue;
+    std::vector<std::string> values;
+    for (const std::string& axis : section.rows) values.push_back(text_of_axis(field_at(grid, {axis})));
+    const std::string name = fmt::format("{}", fmt::join(values, ", "));
+    auto row = std::ranges::find_if(rows, [&](const StudyRow& known) { return known.name == name; });
+    if (row == rows.end()) row = rows.insert(rows.end(), {name, {}});
+    row->variants.push_back(&variant);
+  }
+  return rows;
+}
+
+const OrderedJson& value_at(const OrderedJson& variant, const std::string& path) {
+  static const OrderedJson null;
+  const OrderedJson* here = &field_at(variant, {"stages"});
+  for (const std::string& word : words_of(path)) {
+    size_t place = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), place);
+    const bool is_place = error == std::errc() && end == word.data() + word.size();
+    if (here->is_array() && is_place && place < here->size()) {
+      here = &(*here)[place];
+    } else if (here->is_object() && here->contains(word)) {
+      here = &(*here)[word];
+    } else if (!(here->is_number() && is_place && place == 0)) {  // one number is a list of one
+      return null;
+    }
+  }
+  return *here;
+}
+
+Numbers numbers_at(const StudyRow& row, const std::string& path) {
+  std::vector<double> found;
+  for (const OrderedJson* variant : row.variants)
+    if (const OrderedJson& value = value_at(*variant, path); value.is_number()) found.push_back(value.get<double>());
+  Numbers numbers;
+  numbers.count = found.size();
+  if (found.empty()) return numbers;
+  double sum = 0, squares = 0;
+  for (const double x : found) sum += x;
+  numbers.mean = sum / static_cast<double>(found.size());
+  for (const double x : found) squares += (x - numbers.mean) * (x - numbers.mean);
+  if (found.size() > 1) numbers.deviation = std::sqrt(squares / static_cast<double>(found.size() - 1));
+  return numbers;
+}
+
+std::string study_page(const StudyPage& page, const OrderedJson& results) {
+  double total = 0;
+  if (const OrderedJson& seconds = field_at(results, {"seconds"}); seconds.is_object())
+    for (const auto& [stage, value] : seconds.items())
+      if (value.is_number()) total += value.get<double>();
+  std::string body;
+  body += "<section>\n" +
+          definitions_html({{"recipe", page.name},
+                            {"scale", text_at(results, "scale")},
+                            {"made for", text_at(results, "machine")},
+                            {"time in all", duration_text(total)}}) +
+          "</section>\n\n";
+  for (const StudySection& section : page.sections)
+    body += section_html(section.title, section.lead, body_of(section, results));
+  body += reproduction_html(results);
+  return page_html("Lethe study", page.title, escape_html(page.explains), body,
+                   "Written by Lethe " + text_at(results, "lethe"));
+}
+
+std::string study_text(const StudyPage& page, const OrderedJson& results) {
+  std::string text;
+  for (const StudySection& section : page.sections) {
+    if (section.show == "table") text += cells_text(section, table_cells(section, results));
+    if (section.show == "heatmap") text += cells_text(section, heat_cells(section, results));
+  }
+  return text;
+}
+
+}  // namespace lethe::run

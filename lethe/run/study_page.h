@@ -1,0 +1,52 @@
+// The page of a study, and its tables for a terminal: what came out, beside the paper's numbers.
+//
+// `results` is results.json of a study: {"lethe", "recipe", "scale", "machine", "command", "seconds": {stage: number},
+// "variants": [{"grid": {axis: value}, "stages": {stage: what the command printed as JSON}}]}. A number that a variant
+// lacks is shown as missing; variants that stand in one row (other seeds) are shown as their mean and standard
+// deviation.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lethe/base/json.h"
+
+namespace lethe::run {
+
+struct StudyColumn {
+  std::string name;
+  std::string path;  // "ask.mean.exact_match": a stage and the fields of its result; a number is a place in a list
+};
+
+struct StudySection {
+  std::string title, lead;
+  // What is drawn of it:
+  //   text       nothing, the lead is all
+  //   table      a row for each value of `rows`, `columns` of numbers, the paper's beneath ours
+  //   heatmap    the same number for each value of `rows` and of the axis `across`, coloured
+  //   curves     "curves" of the stage's result, as training writes them: a chart a row
+  //   staircase  a P-probe: a chart an attribute, a line a row, the paper's faint
+  //   bars       a Q-probe: a chart an attribute, a bar a row
+  //   answers    "examples" of the stage's result: question, truth, and the answer of each row
+  std::string show = "text";
+  std::vector<std::string> rows;  // axes of the grid
+  std::vector<StudyColumn> columns;
+  std::string across, path;  // of a heat map: an axis, and the number
+  std::string stage, part = "first_token";
+  OrderedJson paper;  // row: its numbers in the order of the columns; of a staircase {attribute: [a number a position]}
+  OrderedJson only;   // axis: [values]; variants with others are left out
+  int64_t count = 10;  // of answers
+};
+
+inline constexpr const char* kStudyShows[] = {"text", "table", "heatmap", "curves", "staircase", "bars", "answers"};
+inline constexpr const char* kPaperBaseline = "baseline";  // a row that only the paper has: what guessing gives
+
+struct StudyPage {
+  std::string name, title, explains;
+  std::vector<StudySection> sections;
+};
+
+std::string study_page(const StudyPage& page, const OrderedJson& results);
+std::string study_text(const StudyPage& page, const OrderedJson& results);
+
+}  // namespace lethe::run
