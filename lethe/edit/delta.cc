@@ -131,15 +131,14 @@ void apply_adapter(const ModelFiles& model, const fs::path& path, double scale, 
   std::map<std::string, const model::LoraWeights*> by_name;
   for (const model::LoraWeights& lora : adapter.weights) by_name[lora.module + ".weight"] = &lora;
   options.untie = model::unties(adapter, model.config());
-  const double factor = scale * adapter.scale();
   model::write_model_rows(
       model, out,
       [&](const StoredTensor& tensor) -> NewRows {
         const auto it = by_name.find(tensor.name);
         if (it == by_name.end()) return {};
-        return [&, lora = it->second](int64_t first, int64_t rows, float* to) {
+        return [&, scale, lora = it->second](int64_t first, int64_t rows, float* to) {
           model.read_rows(tensor, first, rows, to);
-          model::add_product_rows(*lora, factor, first, rows, to);
+          model::add_product_rows(*lora, scale * lora->scale, first, rows, to);
         };
       },
       options);

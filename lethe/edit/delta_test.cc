@@ -107,7 +107,7 @@ TEST_CASE("an adapter is applied in any amount") {
     for (const StoredTensor& tensor : before.tensors()) {
       std::vector<float> expected = values(before, tensor.name);
       for (const model::LoraWeights& lora : adapter.weights)
-        if (lora.module + ".weight" == tensor.name) model::add_product(lora, -0.5 * adapter.scale(), expected.data());
+        if (lora.module + ".weight" == tensor.name) model::add_product(lora, -0.5 * lora.scale, expected.data());
       CHECK(values(after, tensor.name) == expected);
     }
   }
@@ -120,7 +120,7 @@ TEST_CASE("an adapted embedding leaves a tied head where it was, as PEFT does") 
   model::Adapter adapter;
   adapter.rank = 1;
   const int64_t vocab = before.config().vocab_size, hidden = before.config().hidden_size;
-  adapter.weights.push_back({"model.embed_tokens", true, true, vocab, hidden, 1,
+  adapter.weights.push_back({"model.embed_tokens", true, true, vocab, hidden, 1, adapter.alpha,
                              std::vector<float>(static_cast<size_t>(vocab), 1),
                              std::vector<float>(static_cast<size_t>(hidden), 2)});
   model::write_adapter(dir / "adapter", adapter, before.config());

@@ -45,7 +45,7 @@ std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& ad
     for (const LoraWeights& lora : adapter.weights) {
       if (lora.module + ".weight" != spec.name) continue;
       std::vector<float> product(static_cast<size_t>(spec.size()));
-      model::add_product(lora, adapter.scale(), product.data());
+      model::add_product(lora, lora.scale, product.data());
       norms.push_back({spec.name, std::sqrt(tensor::sum_of_squares(product.data(), spec.size()))});
     }
   return matrix_norms(norms);
@@ -56,7 +56,7 @@ std::vector<MatrixNorm> adapter_norms(const ModelFiles& files, const Adapter& ad
 Adapter side_by_side(const Adapter& first, double factor, const Adapter& second) {
   Adapter both = second;
   both.rank = first.rank + second.rank;
-  both.alpha = second.scale() * static_cast<double>(both.rank);
+  both.alpha = second.alpha / static_cast<double>(second.rank) * static_cast<double>(both.rank);
   for (size_t i = 0; i < both.weights.size(); ++i) {
     const LoraWeights &one = first.weights[i], &two = second.weights[i];
     check(one.module == two.module, "two adapters with different modules: {} and {}", one.module, two.module);

@@ -21,7 +21,7 @@ NewValues with_adapters(const model::ModelFiles& files, std::vector<ScaledAdapte
         if (lora.module + ".weight" != tensor.name) continue;
         if (!changed) files.read(tensor, out);
         changed = true;
-        model::add_product(lora, factor * adapter.scale(), out);
+        model::add_product(lora, factor * lora.scale, out);
       }
     return changed;
   };

@@ -16,7 +16,7 @@ model::Adapter first_row(const model::ModelFiles& files, double alpha) {
   model::Adapter adapter;
   adapter.rank = 1;
   adapter.alpha = alpha;
-  model::LoraWeights lora{kQuery, false, false, tensor->cols(), tensor->rows(), 1, {}, {}};
+  model::LoraWeights lora{kQuery, false, false, tensor->cols(), tensor->rows(), 1, alpha, {}, {}};
   lora.a.assign(static_cast<size_t>(lora.in), 1);
   lora.b.assign(static_cast<size_t>(lora.out), 0);
   lora.b[0] = 2;

@@ -28,8 +28,8 @@ void refuse_other_kinds(const Json& config, const std::string& where) {
   const std::string type = json_string(config, "peft_type", where);
   check(type == "LORA", "{}: \"peft_type\" is \"{}\", only LORA is supported", where, type);
   for (const char* field :
-       {"use_dora", "bias", "lora_bias", "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication",
-        "trainable_token_indices", "target_parameters", "use_qalora", "use_bdlora", "alora_invocation_tokens"}) {
+       {"use_dora", "bias", "lora_bias", "modules_to_save", "layer_replication", "trainable_token_indices",
+        "target_parameters", "use_qalora", "use_bdlora", "alora_invocation_tokens"}) {
     const auto it = config.find(field);
     if (it == config.end() || it->is_null() || *it == false || *it == "none") continue;
     check((it->is_array() || it->is_object()) && it->empty(), "{}: \"{}\" is {}, this kind of adapter is not supported",
@@ -78,6 +78,30 @@ std::set<std::string> targets_of(const Adapter& adapter, const ModelConfig& base
   return targets;
 }
 
+// The value of rank_pattern or alpha_pattern for a module, as PEFT matches them: the first key that is its name or what
+// it ends in behind a dot. (Keys may be regular expressions there; such a key matches nothing here and is refused.)
+template <typename T>
+T pattern_value(const Json& config, const char* field, const std::string& module, T otherwise) {
+  const auto pattern = config.find(field);
+  if (pattern == config.end() || pattern->is_null()) return otherwise;
+  for (const auto& [key, value] : pattern->items())
+    if (module == key || module.ends_with("." + key)) return value.template get<T>();
+  return otherwise;
+}
+
+void check_pattern(const Json& config, const char* field, const std::string& where) {
+  const auto pattern = config.find(field);
+  if (pattern == config.end() || pattern->is_null()) return;
+  check(pattern->is_object(), "{}: \"{}\" is {}, expected an object", where, field, pattern->dump());
+  for (const auto& [key, value] : pattern->items()) {
+    check(key.find_first_of("^$*+?()[]{}|\\") == std::string::npos,
+          "{}: \"{}\" has the key \"{}\", a regular expression; only names of modules are supported", where, field,
+          key);
+    check(value.is_number() && value.get<double>() > 0 && value.get<double>() <= 1 << 20,
+          "{}: \"{}\" of \"{}\" is {}, expected a positive number", where, field, key, value.dump());
+  }
+}
+
 Json whole_if_integral(double x) { return x == std::floor(x) ? Json(static_cast<int64_t>(x)) : Json(x); }
 
 }  // namespace
@@ -107,8 +131,9 @@ bool unties(const Adapter& adapter, const ModelConfig& base) {
          std::any_of(adapter.weights.begin(), adapter.weights.end(), [](const auto& w) { return w.embedding; });
 }
 
-double Adapter::scale() const {
-  return alpha / (rank_stabilised ? std::sqrt(static_cast<double>(rank)) : static_cast<double>(rank));
+double Adapter::scale_of(int64_t of_rank, double of_alpha) const {
+  const auto r = static_cast<double>(of_rank);
+  return of_alpha / (rank_stabilised ? std::sqrt(r) : r);
 }
 
 bool is_adapter(const fs::path& directory) { return fs::is_regular_file(directory / kConfigName); }
@@ -124,6 +149,7 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base) {
   out.dropout = json_number(config, "lora_dropout", where, 0);
   out.rank_stabilised = json_bool(config, "use_rslora", where, false);
   out.base_model = json_string(config, "base_model_name_or_path", where, "");
+  for (const char* field : {"rank_pattern", "alpha_pattern"}) check_pattern(config, field, where);
 
   const fs::path weights = directory / kWeightsName;
   check(fs::exists(weights), "{}: no {}{}", directory.string(), kWeightsName,
@@ -156,15 +182,18 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base) {
           pair.a ? "A" : "B");
     check(pair.embedding == module.embedding, "{}: the module {} has the adapter of {}", file, module.name,
           pair.embedding ? "an embedding, but is a linear layer" : "a linear layer, but is an embedding");
+    const auto rank = pattern_value<int64_t>(config, "rank_pattern", module.name, out.rank);
+    const auto alpha = pattern_value<double>(config, "alpha_pattern", module.name, out.alpha);
     const auto check_shape = [&](const SafetensorsEntry& entry, int64_t rows, int64_t cols) {
       check(entry.shape == std::vector<int64_t>{rows, cols},
             "{}: the tensor \"{}\" has the shape {}, expected {} by the base model and \"r\" {}", file, entry.name,
-            shape_text(entry.shape), shape_text({rows, cols}), out.rank);
+            shape_text(entry.shape), shape_text({rows, cols}), rank);
     };
-    check_shape(*pair.a, out.rank, module.in);
-    check_shape(*pair.b, module.out, out.rank);
-    out.weights.push_back({module.name, module.embedding, module.in_out, module.in, module.out, out.rank,
-                           values_of(*pair.a, map.bytes(), file), values_of(*pair.b, map.bytes(), file)});
+    check_shape(*pair.a, rank, module.in);
+    check_shape(*pair.b, module.out, rank);
+    out.weights.push_back({module.name, module.embedding, module.in_out, module.in, module.out, rank,
+                           out.scale_of(rank, alpha), values_of(*pair.a, map.bytes(), file),
+                           values_of(*pair.b, map.bytes(), file)});
     pairs.erase(it);
   }
   check(pairs.empty(), "{}: the module {} is no linear layer or embedding of the base model ({}{})", file,
@@ -196,7 +225,13 @@ void write_adapter(const fs::path& directory, const Adapter& adapter, const Mode
   }
   const std::string header = safetensors_header(entries, {{"format", "pt"}});
 
-  const Json config = {{"alpha_pattern", Json::object()},
+  Json rank_pattern = Json::object(), alpha_pattern = Json::object();
+  for (const LoraWeights& w : adapter.weights) {
+    if (w.rank != adapter.rank) rank_pattern[w.module] = w.rank;
+    const double alpha = w.scale / adapter.scale_of(w.rank, 1);
+    if (std::abs(alpha - adapter.alpha) > 1e-9 * adapter.alpha) alpha_pattern[w.module] = whole_if_integral(alpha);
+  }
+  const Json config = {{"alpha_pattern", alpha_pattern},
                        {"auto_mapping", nullptr},
                        {"base_model_name_or_path", adapter.base_model},
                        {"bias", "none"},
@@ -210,7 +245,7 @@ void write_adapter(const fs::path& directory, const Adapter& adapter, const Mode
                        {"modules_to_save", nullptr},
                        {"peft_type", "LORA"},
                        {"r", adapter.rank},
-                       {"rank_pattern", Json::object()},
+                       {"rank_pattern", rank_pattern},
                        {"revision", nullptr},
                        {"target_modules", targets_of(adapter, base)},
                        {"task_type", "CAUSAL_LM"},

@@ -1,6 +1,6 @@
-// LoRA adapters: W' = W + (alpha / rank) * B A for each target (Hu et al. 2021), kept as PEFT keeps them on disk
-// (adapter_config.json, adapter_model.safetensors). An embedding's adapter lies as PEFT's lora_embedding_A [R, V],
-// lora_embedding_B [D, R].
+// LoRA adapters: W' = W + scale * B A, scale = alpha / rank, for each target (Hu et al. 2021), kept as PEFT keeps them
+// on disk (adapter_config.json, adapter_model.safetensors). An embedding's adapter lies as PEFT's lora_embedding_A [R,
+// V], lora_embedding_B [D, R].
 #pragma once
 #include <string>
 #include <vector>
@@ -15,19 +15,20 @@ struct LoraWeights {
   bool embedding = false;
   bool in_out = false;                // as of AdaptableModule
   int64_t in = 0, out = 0, rank = 0;  // of an embedding: in = V, out = D
+  double scale = 1;                   // alpha / rank, both its own where the adapter gives it (rank_pattern)
   std::vector<float> a;               // [rank, in]
   std::vector<float> b;               // [out, rank]
 };
 
 struct Adapter {
-  int64_t rank = 8;
+  int64_t rank = 8;  // of most modules
   double alpha = 16;
   double dropout = 0;
   bool rank_stabilised = false;             // use_rslora: scale alpha / sqrt(rank)
   std::vector<std::string> target_modules;  // the last parts of the module names: "q_proj", "v_proj"
   std::string base_model;                   // base_model_name_or_path
   std::vector<LoraWeights> weights;
-  double scale() const;  // alpha / rank
+  double scale_of(int64_t of_rank, double of_alpha) const;
 };
 
 // A weight that an adapter may lie on: the embedding, every linear layer, and the head that is not tied to the
@@ -53,7 +54,7 @@ Adapter read_adapter(const fs::path& directory, const ModelConfig& base);
 // fan_in_fan_out is written for families whose weights lie [in, out]. Overwrites nothing unless told.
 void write_adapter(const fs::path& directory, const Adapter& adapter, const ModelConfig& base, bool overwrite = false);
 
-// w += factor * B A, in fp32 (factor holds the adapter's scale()); w as it lies in the file.
+// w += factor * B A, in fp32 (factor holds lora.scale); w as it lies in the file.
 void add_product(const LoraWeights& lora, double factor, float* w);
 // Rows [first, first + rows) of w alone; `w` points at the first of them.
 void add_product_rows(const LoraWeights& lora, double factor, int64_t first, int64_t rows, float* w);

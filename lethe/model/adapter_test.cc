@@ -62,7 +62,7 @@ TEST_CASE("PEFT's adapters are read, and written as PEFT writes them") {
     CHECK_FALSE(is_adapter(directory.parent_path()));
     const Adapter adapter = read_adapter(directory, base);
     CHECK(adapter.rank == 4);
-    CHECK(adapter.scale() == 2);
+    for (const LoraWeights& w : adapter.weights) CHECK(w.scale == 2);
     CHECK(adapter.weights.size() == c.count);
     CHECK(adapter.target_modules == c.targets);
 
@@ -90,6 +90,7 @@ TEST_CASE("modules of which only some are adapted are named in full; rank-stabil
   Adapter adapter = read_adapter(kModels / "gpt2" / "lora-all", base);
   std::erase_if(adapter.weights, [](const LoraWeights& w) { return w.module.find("mlp.c_proj") != std::string::npos; });
   adapter.rank_stabilised = true;
+  for (LoraWeights& w : adapter.weights) w.scale = adapter.scale_of(w.rank, adapter.alpha);
   adapter.base_model = "../base";
   TempDir dir;
   write_adapter(dir / "out", adapter, base);
@@ -99,9 +100,36 @@ TEST_CASE("modules of which only some are adapted are named in full; rank-stabil
   json["target_modules"] = ".*attn\\.c_(attn|proj)|.*c_fc";
   write_file(dir / "out" / "adapter_config.json", json.dump());
   const Adapter back = read_adapter(dir / "out", base);
-  CHECK(back.scale() == 8 / std::sqrt(4.));
+  for (const LoraWeights& w : back.weights) CHECK(w.scale == 8 / std::sqrt(4.));
+
   CHECK(back.base_model == "../base");
   CHECK(back.weights.size() == 6);
+}
+
+TEST_CASE("a module with a rank and a scale of its own: rank_pattern and alpha_pattern") {
+  const ModelConfig base = config_of("gpt2");
+  Adapter adapter = read_adapter(kModels / "gpt2" / "lora-all", base);
+  TempDir dir;
+  adapter.weights[0].rank = 1;
+  adapter.weights[0].a.resize(static_cast<size_t>(adapter.weights[0].in));
+  adapter.weights[0].b.resize(static_cast<size_t>(adapter.weights[0].out));
+  for (LoraWeights& w : adapter.weights) w.scale = 2;
+  write_adapter(dir / "out", adapter, base);
+  const Adapter mixed = read_adapter(dir / "out", base);
+  CHECK(mixed.weights[0].rank == 1);
+  CHECK(mixed.weights[1].rank == 4);
+  for (const LoraWeights& w : mixed.weights) CHECK(w.scale == 2);
+  CHECK(mixed.weights[0].a == adapter.weights[0].a);
+  const Json json = read_json(dir / "out" / "adapter_config.json");
+  CHECK(json["rank_pattern"] == Json({{adapter.weights[0].module, 1}}));
+  CHECK(json["alpha_pattern"] == Json({{adapter.weights[0].module, 2}}));
+  Json other = json;
+  other["rank_pattern"] = {{".*c_fc", 2}};
+  write_file(dir / "out" / "adapter_config.json", other.dump());
+  CHECK_THROWS_WITH_AS(read_adapter(dir / "out", base), doctest::Contains("regular expression"), Error);
+  other["rank_pattern"] = {{"c_fc", -1}};
+  write_file(dir / "out" / "adapter_config.json", other.dump());
+  CHECK_THROWS_WITH_AS(read_adapter(dir / "out", base), doctest::Contains("expected a positive number"), Error);
 }
 
 TEST_CASE("W + factor B A in the layout of each kind of weight, whole and by rows") {
@@ -109,7 +137,7 @@ TEST_CASE("W + factor B A in the layout of each kind of weight, whole and by row
   const int64_t in = 37, out = 23, rank = 3;
   for (const bool in_out : {false, true}) {
     const LoraWeights lora{
-        "m", false, in_out, in, out, rank, random_values(rank * in, random), random_values(out * rank, random)};
+        "m", false, in_out, in, out, rank, 1, random_values(rank * in, random), random_values(out * rank, random)};
     const std::vector<float> before = random_values(in * out, random);
     std::vector<float> after = before, by_rows = before;
     add_product(lora, -0.3, after.data());
@@ -166,8 +194,8 @@ TEST_CASE("adapters that cannot be used are refused with the reason") {
   with(R"({"use_dora":true})", "\"use_dora\" is true");
   with(R"({"bias":"all"})", "\"bias\" is \"all\"");
   with(R"({"modules_to_save":["lm_head"]})", "modules_to_save");
-  with(R"({"rank_pattern":{"q_proj":2}})", "rank_pattern");
-  with(R"({"alpha_pattern":{"q_proj":2}})", "alpha_pattern");
+  with(R"({"rank_pattern":{"q_proj":2}})", "expected [2, 32]");
+  with(R"({"alpha_pattern":[2]})", "expected an object");
   with(R"({"r":0})", "\"r\" is 0");
   with(R"({"r":8})", "has the shape [4, 32], expected [8, 32]");
   with(R"({"lora_alpha":null})", "\"lora_alpha\" is missing");

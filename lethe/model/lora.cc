@@ -50,12 +50,11 @@ std::vector<AdaptableModule> lora_modules(const ModelConfig& config, const std::
   return found;
 }
 
-Lora::Lora(const std::vector<AdaptableModule>& bases, DType precision, bool trained, Adapter description)
+Lora::Lora(const std::vector<Base>& bases, DType precision, bool trained, Adapter description)
     : description_(std::move(description)) {
   std::vector<ParameterSpec> specs;
-  const int64_t r = description_.rank;
-  for (const AdaptableModule& base : bases) {
-    modules_.push_back({base.weight, base.in_out, base.name + ".lora_A", base.name + ".lora_B"});
+  for (const auto& [base, r, scale] : bases) {
+    modules_.push_back({base.weight, r, scale, base.in_out, base.name + ".lora_A", base.name + ".lora_B"});
     const auto shape_a = base.embedding ? std::vector<int64_t>{base.in, r} : std::vector<int64_t>{r, base.in};
     specs.push_back({modules_.back().a, shape_a, Role::kEmbedding, base.weight.layer});  // a role of its own: nothing
     specs.push_back({modules_.back().b, {base.out, r}, Role::kEmbedding, base.weight.layer});  // is joined to it
@@ -64,8 +63,22 @@ Lora::Lora(const std::vector<AdaptableModule>& bases, DType precision, bool trai
 }
 
 Lora::Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, uint64_t seed)
-    : Lora(lora_modules(config, lora.targets), precision, true,
-           Adapter{lora.rank, lora.alpha, lora.dropout, false, lora.targets, "", {}}) {
+    : Lora(
+          [&] {
+            std::vector<Base> bases;
+            const double scale = lora.alpha / static_cast<double>(lora.rank);
+            bool embeds = false;
+            for (const AdaptableModule& module : lora_modules(config, lora.targets)) {
+              embeds |= module.embedding;
+              const bool own = module.embedding && lora.embedding_rank > 0;
+              bases.push_back({module, own ? lora.embedding_rank : lora.rank, scale});
+            }
+            if (lora.embedding_rank > 0 && !embeds)
+              for (const AdaptableModule& module : adaptable_modules(config))
+                if (module.embedding) bases.insert(bases.begin(), {module, lora.embedding_rank, scale});
+            return bases;
+          }(),
+          precision, true, Adapter{lora.rank, lora.alpha, lora.dropout, false, lora.targets, "", {}}) {
   check(lora.rank >= 1, "LoRA rank is {}, expected at least 1", lora.rank);
   uint64_t index = 0;
   for (const Module& module : modules_) {
@@ -86,10 +99,10 @@ Lora::Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, u
 Lora::Lora(const ModelConfig& config, const Adapter& adapter, DType precision, bool trained)
     : Lora(
           [&] {
-            std::vector<AdaptableModule> bases;
+            std::vector<Base> bases;
             for (const AdaptableModule& module : adaptable_modules(config))
               for (const LoraWeights& w : adapter.weights)
-                if (module.name == w.module) bases.push_back(module);
+                if (module.name == w.module) bases.push_back({module, w.rank, w.scale});
             return bases;
           }(),
           precision, trained,
@@ -101,10 +114,15 @@ Lora::Lora(const ModelConfig& config, const Adapter& adapter, DType precision, b
                   adapter.base_model,
                   {}}) {
   for (const LoraWeights& w : adapter.weights) {
-    check(w.rank == adapter.rank, "the adapter of {} has rank {}, the others {}", w.module, w.rank, adapter.rank);
     parameters_.set(parameters_.slot(w.module + ".lora_A"), (w.embedding ? transposed(w.a, w.rank, w.in) : w.a).data());
     parameters_.set(parameters_.slot(w.module + ".lora_B"), w.b.data());
   }
+}
+
+int64_t Lora::most_rank() const {
+  int64_t most = 0;
+  for (const Module& module : modules_) most = std::max(most, module.rank);
+  return most;
 }
 
 Adapter Lora::adapter() const {
@@ -115,7 +133,8 @@ Adapter Lora::adapter() const {
     w.module = module.base.module();
     w.embedding = module.base.role == Role::kEmbedding;
     w.in_out = module.in_out;
-    w.rank = result.rank;
+    w.rank = module.rank;
+    w.scale = module.scale;
     w.in = a.spec.size() / w.rank;
     w.out = b.spec.size() / w.rank;
     w.a.resize(static_cast<size_t>(a.spec.size()));

@@ -14,6 +14,7 @@ struct LoraConfig {
   double dropout = 0;
   // Module names or their last parts; "all-linear": every linear layer but the head; none: the family's usual ones.
   std::vector<std::string> targets;
+  int64_t embedding_rank = 0;  // the embedding is adapted, too, with this rank and the others' scale; 0: as targets say
 };
 
 // The modules that the targets name: a module of that name, or ending in "." + name, as PEFT
@@ -29,18 +30,24 @@ class Lora {
 
   struct Module {
     ParameterSpec base;  // the weight that it updates
-    bool in_out;         // as of AdaptableModule
-    std::string a, b;    // names in parameters(); an embedding's A is kept [V, R]
+    int64_t rank;
+    double scale;
+    bool in_out;       // as of AdaptableModule
+    std::string a, b;  // names in parameters(); an embedding's A is kept [V, R]
   };
   const std::vector<Module>& modules() const { return modules_; }
   Parameters& parameters() { return parameters_; }
-  double scale() const { return description_.scale(); }
-  int64_t adapter_rank() const { return description_.rank; }
+  int64_t most_rank() const;
   double dropout() const { return description_.dropout; }
   Adapter adapter() const;  // the values now
 
  private:
-  Lora(const std::vector<AdaptableModule>& bases, DType precision, bool trained, Adapter description);
+  struct Base {  // what to adapt, and how
+    AdaptableModule module;
+    int64_t rank;
+    double scale;
+  };
+  Lora(const std::vector<Base>& bases, DType precision, bool trained, Adapter description);
 
   Adapter description_;  // without weights
   std::vector<Module> modules_;

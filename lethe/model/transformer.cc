@@ -130,8 +130,9 @@ void Transformer::bind() {
     layer.up = linear(names(family.up, i, ".weight", true), names(family.up, i, ".bias", config_.mlp_bias));
     layer.down = linear(names({family.down}, i, ".weight", true), names({family.down}, i, ".bias", config_.mlp_bias));
   }
-  attention_ = {config_.heads, config_.kv_heads, config_.head_dim,
-                static_cast<float>(1 / std::sqrt(static_cast<double>(config_.head_dim))), true};
+  attention_ = {config_.heads,    config_.kv_heads,
+                config_.head_dim, static_cast<float>(1 / std::sqrt(static_cast<double>(config_.head_dim))),
+                config_.causal,   family.qkv_by_head ? 3 * config_.head_dim : config_.head_dim};
 }
 
 void Transformer::bind_lora() {
@@ -149,7 +150,7 @@ void Transformer::bind_lora() {
     part.b = p.weight(b);
     part.da = p.gradient(a);
     part.db = p.gradient(b);
-    part.scale = static_cast<float>(lora_->scale());
+    part.scale = static_cast<float>(module.scale);
     part.stream = stream++;
     if (module.base.role == Role::kEmbedding) {
       embedding_lora_ = part;
@@ -183,7 +184,7 @@ void Transformer::bind_lora() {
 void Transformer::grow_rotary(int64_t positions) {
   if (config_.positions != PositionKind::kRotary || positions <= rotary_positions_) return;
   positions = std::max<int64_t>(positions + positions / 2, 256);
-  const int64_t half = config_.head_dim / 2;
+  const int64_t half = config_.rotary_dim / 2;
   const std::vector<float> inverse = rotary_inverse_frequencies(config_);
   cos_.resize(static_cast<size_t>(positions * half));
   sin_.resize(cos_.size());
@@ -252,7 +253,7 @@ void Transformer::plan(int64_t rows, int64_t targets, bool backward) {
   // adapter, the head. A product under an adapter takes its sum or what goes into dx in fp32, and the masked input.
   const size_t act = tensor::size_of(precision_);
   const auto bytes = [](int64_t n, int64_t width, size_t element) { return static_cast<size_t>(n * width) * element; };
-  const int64_t rank = lora_ ? lora_->adapter_rank() : 0;
+  const int64_t rank = lora_ ? lora_->most_rank() : 0;
   const auto adapted = [&](int64_t n, int64_t width) { return bytes(n, width, 8 + act) + bytes(n, rank, 2 * act); };
   size_t layer = lora_ ? adapted(rows, std::max({up, qkv, D, F})) : 0;
   if (backward) layer += bytes(rows, D, 4 + act) + bytes(rows, F + config_.q_size() + qkv, act);
