@@ -29,6 +29,7 @@ bool same_prompt(const text::Example& a, const text::Example& b) {
 
 model::TargetScores score(const NamedModel& model, const model::Batch& batch) {
   if (interrupted()) throw Interrupted("interrupted while measuring");
+  model::check_causal(model.transformer.config(), model.name, "be scored by the tokens that it predicts next");
   model::TargetScores scores;
   if (batch.targets() > 0) model.transformer.score(batch, scores);
   for (const float nll : scores.nll)

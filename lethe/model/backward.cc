@@ -38,22 +38,18 @@ void Transformer::layer_backward(int64_t index, const Context& context, const Te
   }
   scratch_.release(inner);
   layer.up.backward(dup, a.y2_TD, dy_TD, context.pass);
-  norm_backward(layer.norm2, dy_TD, a.middle_TD, a.mean2, a.rstd2, dx_TD);
+  const auto into_middle = [&] { norm_backward(layer.norm2, dy_TD, middle(a), a.mean2, a.rstd2, dx_TD); };
+  if (!config_.parallel_residual) into_middle();
 
   // attention
-  const int64_t Q = config_.q_size(), KV = config_.kv_size();
-  const Tensor dqkv = scratch_.take(precision_, T, Q + 2 * KV);
-  const Tensor dattention = scratch_.take(precision_, T, Q);
+  const Tensor dqkv = scratch_.take(precision_, T, a.qkv.cols);
+  const Tensor dattention = scratch_.take(precision_, T, a.attention.cols);
   layer.attention_out.backward(to_activation(dx_TD), a.attention, dattention, context.pass);
-  tensor::attention_backward(attention_, context.spans, a.qkv.col_range(0, Q), a.qkv.col_range(Q, KV),
-                             a.qkv.col_range(Q + KV, KV), a.attention, a.lse_TH, dattention, dqkv.col_range(0, Q),
-                             dqkv.col_range(Q, KV), dqkv.col_range(Q + KV, KV));
-  if (config_.positions == PositionKind::kRotary) {
-    const int64_t half = config_.head_dim / 2;
-    const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
-    tensor::rope(dqkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos,
-                 sin, true);
-  }
+  if (config_.parallel_residual) into_middle();  // only now: both halves take the gradient of the layer's output
+  const auto [q, k, v] = parts_of(a.qkv);
+  const auto [dq, dk, dv] = parts_of(dqkv);
+  tensor::attention_backward(attention_, context.spans, q, k, v, a.attention, a.lse_TH, dattention, dq, dk, dv);
+  turn(dqkv, context, true);
   layer.qkv.backward(dqkv, a.y1_TD, below ? dy_TD : Tensor(), context.pass);
   if (below) norm_backward(layer.norm1, dy_TD, a.x_TD, a.mean1, a.rstd1, dx_TD);
   scratch_.release(mark);

@@ -26,6 +26,7 @@ ModelConfig read_config(const Json& config, const std::string& where) {
         where);
   out.vocab_size = json_int(config, "vocab_size", where);
   family.read(config, where, out);
+  if (out.positions == PositionKind::kRotary && out.rotary_dim == 0) out.rotary_dim = out.head_dim;
   out.eos_ids = token_ids(config, "eos_token_id", where);
 
   // Bounds far above any model keep every product of two extents inside int64_t.
@@ -43,10 +44,16 @@ ModelConfig read_config(const Json& config, const std::string& where) {
   in_range("number of positions", out.max_positions, int64_t{1} << 40);
   check(out.heads % out.kv_heads == 0, "{}: {} heads over {} key/value heads, expected a multiple", where, out.heads,
         out.kv_heads);
-  check(out.positions != PositionKind::kRotary || out.head_dim % 2 == 0,
-        "{}: the head size is {}, rotary positions need an even one", where, out.head_dim);
+  check(out.rotary_dim % 2 == 0 && out.rotary_dim >= 0 && out.rotary_dim <= out.head_dim,
+        "{}: rotary positions turn {} of a head's {} columns, expected an even number, at most all of them", where,
+        out.rotary_dim, out.head_dim);
   check(out.norm_epsilon >= 0, "{}: the norm's epsilon is {}, expected 0 or more", where, out.norm_epsilon);
   return out;
+}
+
+void check_causal(const ModelConfig& config, const std::string& what, const char* use) {
+  check(config.causal, "{}: a {} model reads in both directions and predicts masked tokens: it cannot {}", what,
+        config.model_type, use);
 }
 
 }  // namespace lethe::model

@@ -29,10 +29,13 @@ struct ModelConfig {
   NormKind norm = NormKind::kRmsNorm;
   double norm_epsilon = 1e-5;
   PositionKind positions = PositionKind::kRotary;
+  int64_t rotary_dim = 0;  // columns of each head that turn: even, at most head_dim
   RopeConfig rope;
   FeedForwardKind feed_forward = FeedForwardKind::kSwiGlu;
   bool attention_bias = false, attention_out_bias = false, mlp_bias = false;
   bool tied_embeddings = false;
+  bool parallel_residual = false;  // x + attention(norm1 x) + feed_forward(norm2 x); else one after the other
+  bool causal = true;            // false: every token sees its whole sequence; it predicts masked tokens, not the next
   std::vector<int64_t> eos_ids;  // eos_token_id of generation_config.json, else of config.json: one or several
 
   int64_t q_size() const { return heads * head_dim; }
@@ -45,7 +48,11 @@ std::vector<int64_t> token_ids(const Json& config, const char* key, const std::s
 // `where` names the file in errors. Unknown model_type: the message lists the known ones.
 ModelConfig read_config(const Json& config, const std::string& where);
 
-// The head_dim / 2 rotary frequencies, scaled, in fp32 as transformers computes them. (rope.cc)
+// That a model predicts the next token; one that reads both ways (gbert) can neither generate nor be scored so. `what`
+// names it in the error, `use` what was asked of it.
+void check_causal(const ModelConfig& config, const std::string& what, const char* use);
+
+// The rotary_dim / 2 rotary frequencies, scaled, in fp32 as transformers computes them. (rope.cc)
 std::vector<float> rotary_inverse_frequencies(const ModelConfig& config);
 
 }  // namespace lethe::model

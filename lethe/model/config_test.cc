@@ -1,7 +1,9 @@
 #include "lethe/model/config.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 
 #include "lethe/base/error.h"
@@ -19,6 +21,10 @@ Json llama() {
 }
 Json gpt2() {
   return Json::parse(R"({"model_type":"gpt2","vocab_size":32,"n_embd":16,"n_layer":2,"n_head":4,"n_positions":64})");
+}
+Json gpt_neox() {
+  return Json::parse(R"({"model_type":"gpt_neox","vocab_size":32,"hidden_size":32,"intermediate_size":24,
+    "num_hidden_layers":2,"num_attention_heads":4})");
 }
 ModelConfig with(Json config, const char* changes) {
   config.merge_patch(Json::parse(changes));
@@ -69,6 +75,38 @@ TEST_CASE("GPT-2: fields and defaults") {
   CHECK(with(gpt2(), R"({"activation_function":"gelu"})").feed_forward == FeedForwardKind::kGeluErf);
 }
 
+TEST_CASE("GPT-NeoX: fields, defaults, and the rotary share of transformers 4 and 5") {
+  const ModelConfig c = with(gpt_neox(), "{}");
+  CHECK(c.rotary_dim == 2);
+  CHECK(c.rope.theta == 10000);
+  CHECK(c.max_positions == 2048);
+  CHECK(c.norm == NormKind::kLayerNorm);
+  CHECK(c.parallel_residual);
+  CHECK(c.causal);
+  CHECK_FALSE(c.tied_embeddings);
+  CHECK(c.attention_bias);
+  CHECK(c.mlp_bias);
+  CHECK(c.feed_forward == FeedForwardKind::kGeluErf);
+  for (const char* tanh : {"gelu_new", "gelu_fast", "gelu_pytorch_tanh"})
+    CHECK(with(gpt_neox(), fmt::format(R"({{"hidden_act":"{}"}})", tanh).c_str()).feed_forward ==
+          FeedForwardKind::kGeluTanh);
+  const ModelConfig other = with(gpt_neox(), R"({"use_parallel_residual":false,"attention_bias":false,"rotary_pct":1,
+      "rotary_emb_base":300,"tie_word_embeddings":true})");
+  CHECK_FALSE(other.parallel_residual);
+  CHECK_FALSE(other.attention_bias);
+  CHECK_FALSE(other.attention_out_bias);
+  CHECK(other.mlp_bias);
+  CHECK(other.rotary_dim == 8);
+  CHECK(other.rope.theta == 300);
+  CHECK(other.tied_embeddings);
+  const ModelConfig v5 = with(gpt_neox(), R"({"rope_parameters":{"rope_type":"default","rope_theta":7,
+      "partial_rotary_factor":0.6}})");
+  CHECK(v5.rotary_dim == 4);  // int(8 * 0.6)
+  CHECK(v5.rope.theta == 7);
+  CHECK(rotary_inverse_frequencies(v5) == std::vector<float>{1, 1 / std::sqrt(7.0f)});
+  CHECK_FALSE(with(gpt_neox(), R"({"model_type":"gbert"})").causal);
+}
+
 TEST_CASE("parameters: names, shapes and order") {
   const auto l = shapes(with(llama(), R"({"attention_bias":true,"mlp_bias":true})"));
   CHECK(l.size() == 2 * (2 + 4 + 4 + 3 + 3) + 3);
@@ -84,6 +122,13 @@ TEST_CASE("parameters: names, shapes and order") {
   CHECK(g.at("transformer.wpe.weight") == std::vector<int64_t>{64, 16});
   CHECK(g.count("lm_head.weight") == 0);
   CHECK(shapes(with(gpt2(), R"({"tie_word_embeddings":false})")).count("lm_head.weight") == 1);
+
+  const auto x = shapes(with(gpt_neox(), "{}"));
+  CHECK(x.size() == 2 * (4 + 4 + 4) + 4);
+  CHECK(x.at("gpt_neox.layers.1.attention.query_key_value.weight") == std::vector<int64_t>{96, 32});
+  CHECK(x.at("gpt_neox.layers.1.mlp.dense_4h_to_h.bias") == std::vector<int64_t>{32});
+  CHECK(x.at("embed_out.weight") == std::vector<int64_t>{32, 32});
+  CHECK(shapes(with(gpt_neox(), R"({"model_type":"gbert"})")) == x);
 
   const auto specs = parameter_specs(with(llama(), R"({"attention_bias":true})"));
   CHECK(specs[0].role == ParameterSpec::Role::kEmbedding);
@@ -141,5 +186,11 @@ TEST_CASE("what cannot be computed is refused with the field's name") {
   wrong(gpt2(), R"({"activation_function":"relu"})", "activation_function");
   wrong(gpt2(), R"({"n_head":5})", "n_head");
   wrong(gpt2(), R"({"n_embd":9223372036854775807})", "n_embd");
+  wrong(gpt_neox(), R"({"num_attention_heads":5})", "num_attention_heads");
+  wrong(gpt_neox(), R"({"rotary_pct":0})", "\"rotary_pct\") is 0 of 8 columns");
+  wrong(gpt_neox(), R"({"rotary_pct":1.5})", "rotary_pct");
+  wrong(gpt_neox(), R"({"rotary_pct":0.4})", "turn 3 of a head's 8 columns");
+  wrong(gpt_neox(), R"({"hidden_act":"relu"})", "hidden_act");
+  wrong(gpt_neox(), R"({"rope_parameters":{"rope_type":"yarn"}})", "yarn");
   CHECK_THROWS_AS(read_config(Json::array(), "c.json"), Error);
 }

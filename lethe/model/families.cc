@@ -8,8 +8,8 @@
 namespace lethe::model {
 namespace {
 
-// Llama's rotary settings: `rope_theta` and `rope_scaling` (transformers 4), or both in `rope_parameters` (5).
-RopeConfig read_rope(const Json& config, const std::string& where) {
+// The rotary settings: the base (`theta_key`) and `rope_scaling` (transformers 4), or both in `rope_parameters` (5).
+RopeConfig read_rope(const Json& config, const std::string& where, const char* theta_key = "rope_theta") {
   RopeConfig rope;
   const auto object = [&](const char* key) {
     const auto it = config.find(key);
@@ -20,13 +20,8 @@ RopeConfig read_rope(const Json& config, const std::string& where) {
   const bool v5 = config.contains("rope_parameters") && !config["rope_parameters"].is_null();
   const Json scaling = object(v5 ? "rope_parameters" : "rope_scaling");
   const std::string in = where + ": " + (v5 ? "rope_parameters" : "rope_scaling");
-  rope.theta = json_number(scaling, "rope_theta", in, json_number(config, "rope_theta", where, rope.theta));
+  rope.theta = json_number(scaling, "rope_theta", in, json_number(config, theta_key, where, rope.theta));
   check(rope.theta > 0, "{}: \"rope_theta\" is {}, expected a positive number", where, rope.theta);
-  for (const Json* place : {&config, &scaling}) {
-    const double share = json_number(*place, "partial_rotary_factor", where, 1);
-    check(share == 1, "{}: \"partial_rotary_factor\" is {}, only 1 is supported in this family", where, share);
-  }
-
   const std::string type = json_string(scaling, "rope_type", in, json_string(scaling, "type", in, "default"));
   if (type == "default") return rope;
   check(type == "linear" || type == "llama3",
@@ -46,6 +41,22 @@ RopeConfig read_rope(const Json& config, const std::string& where) {
   return rope;
 }
 
+// The share of each head's columns that turn, from `rope_parameters` or the field `key`.
+double rotary_share(const Json& config, const std::string& where, const char* key, double otherwise) {
+  const double at_top = json_number(config, key, where, otherwise);
+  const Json* v5 = find_field(config, "rope_parameters");
+  return v5 ? json_number(*v5, "partial_rotary_factor", where + ": rope_parameters", at_top) : at_top;
+}
+
+// Hidden activations by the names of transformers' ACT2FN.
+FeedForwardKind read_gelu(const Json& config, const char* key, const char* otherwise, const std::string& where) {
+  const std::string name = json_string(config, key, where, otherwise);
+  if (name == "gelu") return FeedForwardKind::kGeluErf;
+  check(name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast",
+        "{}: \"{}\" is \"{}\", expected gelu, gelu_new, gelu_fast or gelu_pytorch_tanh", where, key, name);
+  return FeedForwardKind::kGeluTanh;
+}
+
 void read_llama(const Json& config, const std::string& where, ModelConfig& out) {
   out.hidden_size = json_int(config, "hidden_size", where);
   out.intermediate_size = json_int(config, "intermediate_size", where);
@@ -59,6 +70,8 @@ void read_llama(const Json& config, const std::string& where, ModelConfig& out) 
   out.norm_epsilon = json_number(config, "rms_norm_eps", where, 1e-6);
   out.positions = PositionKind::kRotary;
   out.rope = read_rope(config, where);
+  const double share = rotary_share(config, where, "partial_rotary_factor", 1);
+  check(share == 1, "{}: \"partial_rotary_factor\" is {}, only 1 is supported in this family", where, share);
   const std::string activation = json_string(config, "hidden_act", where, "silu");
   check(activation == "silu", "{}: \"hidden_act\" is \"{}\", expected \"silu\"", where, activation);
   out.feed_forward = FeedForwardKind::kSwiGlu;
@@ -83,12 +96,60 @@ void read_gpt2(const Json& config, const std::string& where, ModelConfig& out) {
   out.norm = NormKind::kLayerNorm;
   out.norm_epsilon = json_number(config, "layer_norm_epsilon", where, 1e-5);
   out.positions = PositionKind::kLearned;
-  const std::string activation = json_string(config, "activation_function", where, "gelu_new");
-  check(activation == "gelu_new" || activation == "gelu" || activation == "gelu_pytorch_tanh",
-        "{}: \"activation_function\" is \"{}\", expected gelu_new, gelu or gelu_pytorch_tanh", where, activation);
-  out.feed_forward = activation == "gelu" ? FeedForwardKind::kGeluErf : FeedForwardKind::kGeluTanh;
+  out.feed_forward = read_gelu(config, "activation_function", "gelu_new", where);
   out.attention_bias = out.attention_out_bias = out.mlp_bias = true;
   out.tied_embeddings = json_bool(config, "tie_word_embeddings", where, true);
+}
+
+void read_gpt_neox(const Json& config, const std::string& where, ModelConfig& out) {
+  out.hidden_size = json_int(config, "hidden_size", where);
+  out.intermediate_size = json_int(config, "intermediate_size", where);
+  out.layers = json_int(config, "num_hidden_layers", where);
+  out.heads = out.kv_heads = json_int(config, "num_attention_heads", where);
+  check(out.heads > 0 && out.hidden_size % out.heads == 0,
+        "{}: \"hidden_size\" is {} and \"num_attention_heads\" {}: expected a multiple", where, out.hidden_size,
+        out.heads);
+  out.head_dim = out.hidden_size / out.heads;
+  out.max_positions = json_int(config, "max_position_embeddings", where, 2048);
+  out.norm = NormKind::kLayerNorm;
+  out.norm_epsilon = json_number(config, "layer_norm_eps", where, 1e-5);
+  out.positions = PositionKind::kRotary;
+  out.rope = read_rope(config, where, "rotary_emb_base");
+  const double share = rotary_share(config, where, "rotary_pct", 0.25);
+  out.rotary_dim = share > 0 && share <= 1 ? static_cast<int64_t>(static_cast<double>(out.head_dim) * share) : 0;
+  check(out.rotary_dim > 0,
+        "{}: the rotary share of a head (\"rotary_pct\") is {} of {} columns, expected 2 columns to all", where, share,
+        out.head_dim);
+  out.feed_forward = read_gelu(config, "hidden_act", "gelu", where);
+  out.attention_bias = out.attention_out_bias = json_bool(config, "attention_bias", where, true);
+  out.mlp_bias = true;
+  out.tied_embeddings = json_bool(config, "tie_word_embeddings", where, false);
+  out.parallel_residual = json_bool(config, "use_parallel_residual", where, true);
+}
+
+// Lethe's own: a GPT-NeoX whose tokens see their whole sequence, trained on masked tokens.
+void read_gbert(const Json& config, const std::string& where, ModelConfig& out) {
+  read_gpt_neox(config, where, out);
+  out.causal = false;
+}
+
+Family gpt_neox_family(const char* model_type, void (*read)(const Json&, const std::string&, ModelConfig&)) {
+  return {.model_type = model_type,
+          .base_prefix = "gpt_neox.",
+          .embedding = "gpt_neox.embed_in",
+          .position_embedding = "",
+          .final_norm = "gpt_neox.final_layer_norm",
+          .head = "embed_out",
+          .norm1 = "gpt_neox.layers.{}.input_layernorm",
+          .norm2 = "gpt_neox.layers.{}.post_attention_layernorm",
+          .qkv = {"gpt_neox.layers.{}.attention.query_key_value"},
+          .qkv_by_head = true,
+          .attention_out = "gpt_neox.layers.{}.attention.dense",
+          .up = {"gpt_neox.layers.{}.mlp.dense_h_to_4h"},
+          .down = "gpt_neox.layers.{}.mlp.dense_4h_to_h",
+          .lora_targets = {"query_key_value"},
+          .in_out = false,
+          .read = read};
 }
 
 }  // namespace
@@ -126,6 +187,8 @@ const std::vector<Family>& families() {
        .lora_targets = {"q_proj", "v_proj"},
        .in_out = false,
        .read = read_llama},
+      gpt_neox_family("gpt_neox", read_gpt_neox),
+      gpt_neox_family("gbert", read_gbert),
   };
   return table;
 }

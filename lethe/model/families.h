@@ -18,6 +18,7 @@ struct Family {
   const char* norm1;
   const char* norm2;
   std::vector<const char*> qkv;  // q, k, v apart, or one fused tensor
+  bool qkv_by_head = false;      // the fused tensor holds [q, k, v] of each head, not all heads of q, then of k, of v
   const char* attention_out;
   std::vector<const char*> up;  // gate and up, or the one first layer of the feed-forward
   const char* down;

@@ -59,16 +59,33 @@ void Transformer::embed(const Context& context) {
   scratch_.release(mark);
 }
 
+// All heads of q, of k, of v; or [q, k, v] of each head.
+Transformer::QueryKeyValue Transformer::parts_of(const Tensor& qkv) const {
+  const int64_t Q = attention_.cols(config_.heads), KV = attention_.cols(config_.kv_heads), d = config_.head_dim;
+  const bool by_head = attention_.stride() > d;
+  const int64_t k = by_head ? d : Q, v = by_head ? 2 * d : Q + KV;
+  return {qkv.col_range(0, Q), qkv.col_range(k, KV), qkv.col_range(v, KV)};
+}
+
+void Transformer::turn(const Tensor& qkv, const Context& context, bool inverse) {
+  if (config_.positions != PositionKind::kRotary) return;
+  const int64_t half = config_.rotary_dim / 2;
+  const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
+  const QueryKeyValue parts = parts_of(qkv);
+  tensor::rope(parts.q, config_.heads, attention_.stride(), context.positions, cos, sin, inverse);
+  tensor::rope(parts.k, config_.kv_heads, attention_.stride(), context.positions, cos, sin, inverse);
+}
+
 void Transformer::attend(int64_t layer, const Activations& a, const Context& context) {
-  const int64_t Q = config_.q_size(), KV = config_.kv_size();
-  const Tensor q = a.qkv.col_range(0, Q), k = a.qkv.col_range(Q, KV), v = a.qkv.col_range(Q + KV, KV);
-  if (config_.positions == PositionKind::kRotary) {
-    const int64_t half = config_.head_dim / 2;
-    const Tensor cos(cos_.data(), rotary_positions_, half), sin(sin_.data(), rotary_positions_, half);
-    // Queries and keys lie side by side with heads of one size: one call turns both.
-    tensor::rope(a.qkv.col_range(0, Q + KV), config_.heads + config_.kv_heads, config_.head_dim, context.positions, cos,
-                 sin, false);
-  }
+  turn(a.qkv, context, false);
+  const auto [q, k, v] = parts_of(a.qkv);
+  // A cache holds heads side by side.
+  const auto keep = [&](const Tensor& heads, const Tensor& cached) {
+    const int64_t d = config_.head_dim, runs = attention_.stride() > d ? config_.kv_heads : 1;
+    const int64_t width = cached.cols / runs;
+    for (int64_t i = 0; i < runs; ++i)
+      tensor::convert(heads.col_range(i * attention_.stride(), width), cached.col_range(i * width, width));
+  };
   int64_t row = 0;
   std::vector<Tensor> keys, values;
   for (size_t i = 0; i < context.caches.size(); ++i) {
@@ -76,8 +93,8 @@ void Transformer::attend(int64_t layer, const Activations& a, const Context& con
     KeyValueCache& cache = *context.caches[i];
     keys.push_back(cache.keys(layer, cache.length() + count));
     values.push_back(cache.values(layer, cache.length() + count));
-    tensor::convert(k.row_range(row, count), keys.back().row_range(cache.length(), count));
-    tensor::convert(v.row_range(row, count), values.back().row_range(cache.length(), count));
+    keep(k.row_range(row, count), keys.back().row_range(cache.length(), count));
+    keep(v.row_range(row, count), values.back().row_range(cache.length(), count));
     row += count;
   }
   if (context.decode) {
@@ -89,7 +106,7 @@ void Transformer::attend(int64_t layer, const Activations& a, const Context& con
   }
 }
 
-// x' = x + attention(norm1(x));  x'' = x' + feed_forward(norm2(x'))
+// x' = x + attention(norm1(x));  x'' = x' + feed_forward(norm2(x')), where parallel: x' + feed_forward(norm2(x))
 void Transformer::layer_forward(int64_t index, const Context& context) {
   const Layer& layer = layers_[static_cast<size_t>(index)];
   const Activations& a = activations_[static_cast<size_t>(index)];
@@ -98,7 +115,7 @@ void Transformer::layer_forward(int64_t index, const Context& context) {
   layer.qkv.forward(a.y1_TD, a.qkv, nullptr, context.pass);
   attend(index, a, context);
   layer.attention_out.forward(a.attention, a.middle_TD, &a.x_TD, context.pass);
-  norm_forward(layer.norm2, a.middle_TD, a.y2_TD, a.mean2, a.rstd2);
+  norm_forward(layer.norm2, middle(a), a.y2_TD, a.mean2, a.rstd2);
   layer.up.forward(a.y2_TD, a.up, nullptr, context.pass);
   if (config_.feed_forward == FeedForwardKind::kSwiGlu)
     tensor::swiglu_forward(a.up, a.hidden_TF);
@@ -186,6 +203,7 @@ void Transformer::score(const Batch& batch, TargetScores& scores) {
 
 void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches,
                          float* logits_BV) {
+  check_causal(config_, "the model", "continue a text");
   Batch batch;
   Context context;
   context.decode = !caches.empty() && caches[0]->length() > 0;

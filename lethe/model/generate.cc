@@ -81,6 +81,7 @@ int32_t sample(std::span<const float> logits_V, const GenerateOptions& options, 
 
 std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const std::vector<int32_t>> prompts,
                                            const GenerateOptions& options, const TokenCallback& on_token) {
+  check_causal(model.config(), options.model_name.empty() ? "the model" : options.model_name, "generate");
   const auto V = static_cast<size_t>(model.config().vocab_size);
   std::vector<std::vector<int32_t>> results(prompts.size());
   std::vector<Sequence> going;

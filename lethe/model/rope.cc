@@ -9,9 +9,9 @@ namespace lethe::model {
 // lengths).
 std::vector<float> rotary_inverse_frequencies(const ModelConfig& config) {
   const RopeConfig& rope = config.rope;
-  std::vector<float> inverse(static_cast<size_t>(config.head_dim / 2));
+  std::vector<float> inverse(static_cast<size_t>(config.rotary_dim / 2));
   for (size_t i = 0; i < inverse.size(); ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_dim);
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.rotary_dim);
     float f = 1.0f / static_cast<float>(std::pow(rope.theta, static_cast<double>(exponent)));
     if (rope.scaling == RopeConfig::Scaling::kLinear) f /= static_cast<float>(rope.factor);
     if (rope.scaling == RopeConfig::Scaling::kLlama3) {

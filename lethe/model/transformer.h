@@ -1,7 +1,7 @@
 // The transformer: one for every family, explicit layers, each with its forward and its backward (forward.cc,
-// backward.cc). A layer:  x += attention(norm1(x));  x += feed_forward(norm2(x)).  The residual stream x is fp32, what
-// the products read and write is of the run's precision. What backward needs is kept in one arena, planned for the
-// batch's shape. Shapes: see lethe/tensor/tensor.h.
+// backward.cc). A layer:  x += attention(norm1(x));  x += feed_forward(norm2(x)),  or both of one x (parallel). The
+// residual stream x is fp32, what the products read and write is of the run's precision. What backward needs is kept in
+// one arena, planned for the batch's shape. Shapes: see lethe/tensor/tensor.h.
 #pragma once
 #include <functional>
 #include <memory>
@@ -72,7 +72,7 @@ class Transformer {
              const HiddenLoss& loss);
 
   // Appends ids[i] to sequence i, whose past is in caches[i], and gives the logits [sequences, V] fp32 of what follows.
-  // Either all caches are empty (prompts are packed) or every sequence gets one id.
+  // Either all caches are empty (prompts are packed) or every sequence gets one id. Error: the model is not causal.
   void extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches, float* logits_BV);
 
  private:
@@ -115,6 +115,13 @@ class Transformer {
                      const Tensor& dx) const;
   void embed(const Context& context);
   void layer_forward(int64_t layer, const Context& context);
+  struct QueryKeyValue {
+    Tensor q, k, v;
+  };
+  QueryKeyValue parts_of(const Tensor& qkv) const;                     // views, as attention_ says
+  void turn(const Tensor& qkv, const Context& context, bool inverse);  // rotary positions, of q and k
+  // What norm2 reads.
+  const Tensor& middle(const Activations& a) const { return config_.parallel_residual ? a.x_TD : a.middle_TD; }
   void attend(int64_t layer, const Activations& a, const Context& context);
   void layers_forward(const Context& context);
   void layer_backward(int64_t layer, const Context& context, const Tensor& dx_TD, bool below);

@@ -82,9 +82,7 @@ double slope(Transformer& model, const model::Batch& batch, const Group& group, 
   return result;
 }
 
-void check_gradients(Transformer& model, int64_t tokens) {
-  Random random(3, "gradients");
-  const model::Batch batch = random_batch(model.config(), tokens, random);
+void check_gradients(Transformer& model, const model::Batch& batch, Random random) {
   model::TargetScores scores;
   model.forward_backward(batch, 1.0f / static_cast<float>(batch.targets()), false, kDropoutKey, scores);
   const auto groups = groups_of(model.trained());
@@ -119,17 +117,42 @@ void check_gradients(Transformer& model, int64_t tokens) {
 }  // namespace
 
 TEST_CASE("gradients of all parameters are the slopes of the loss") {
-  for (const char* name : {"models/llama-bias", "models/llama-tied", "models/gpt2", "models/gpt2-gelu"}) {
+  for (const char* name : {"models/llama-bias", "models/llama-tied", "models/gpt2", "models/gpt2-gelu",
+                           "models/gpt-neox", "models/gpt-neox-parallel"}) {
     CAPTURE(std::string(name));
     const Golden golden(name);
     Transformer model = Transformer::load(model::ModelFiles::open(golden.folder), DType::kF32, true);
-    check_gradients(model, 60);
+    Random random(3, "gradients");
+    const model::Batch batch = random_batch(model.config(), 60, random);
+    check_gradients(model, batch, random);
   }
 }
 
+// Masked tokens of sequences that are read in both directions: the row of a target predicts the token at its own place.
+TEST_CASE("gradients of a GBERT are the slopes of the loss of its masked tokens") {
+  const auto files = model::ModelFiles::open("tests/golden/models/gpt-neox");
+  Transformer causal = Transformer::load(files, DType::kF32, true);
+  Json json = files.config_json();
+  json["model_type"] = "gbert";
+  Transformer model(model::read_config(json, "a GBERT"), DType::kF32, true);
+  for (const auto& slot : model.parameters().slots())
+    model.parameters().set(slot, causal.parameters().master(causal.parameters().slot(slot.spec.name)));
+  Random random(3, "gradients");
+  model::Batch batch = random_batch(model.config(), 60, random);
+  batch.spans = {{0, 7, 0, 0}, {7, 53, 0, 0}};  // a short one, and one that is computed as products
+  for (int32_t i = 0; i < 60; ++i) batch.positions[static_cast<size_t>(i)] = i < 7 ? i : i - 7;
+  batch.target_rows = {0, 5, 7, 8, 20, 33, 58, 59};
+  batch.target_ids.clear();
+  for (const int32_t row : batch.target_rows) {
+    batch.target_ids.push_back(batch.ids[static_cast<size_t>(row)]);
+    batch.ids[static_cast<size_t>(row)] = 3;  // the mask
+  }
+  check_gradients(model, batch, random);
+}
+
 TEST_CASE("gradients of adapters are the slopes of the loss, with dropout and without") {
-  for (const char* name :
-       {"llama/lora-all", "llama/lora-embedding", "llama/lora-head", "gpt2/lora-all", "gpt2-gelu/lora-head"})
+  for (const char* name : {"llama/lora-all", "llama/lora-embedding", "llama/lora-head", "gpt2/lora-all",
+                           "gpt2-gelu/lora-head", "gpt-neox/lora-all", "gpt-neox-parallel/lora-all"})
     for (const double dropout : {0.0, 0.3}) {
       CAPTURE(std::string(name));
       CAPTURE(dropout);
@@ -137,10 +160,12 @@ TEST_CASE("gradients of adapters are the slopes of the loss, with dropout and wi
       const auto files = model::ModelFiles::open(folder.parent_path());
       model::Adapter adapter = model::read_adapter(folder, files.config());
       adapter.dropout = dropout;
-      adapter.alpha = 2;  // as stored it saturates the attention: a loss with no slope worth the name
+      for (auto& w : adapter.weights) w.scale = 0.5;  // as stored, the attention saturates: no slope worth the name
       Transformer model = Transformer::load(files, DType::kF32, false);
       model.attach(model::Lora(files.config(), adapter, DType::kF32, true));
       const bool head = folder.filename() == "lora-head";  // 300 targets: two of the head's blocks
-      check_gradients(model, head ? 450 : 60);
+      Random random(3, "gradients");
+      const model::Batch batch = random_batch(model.config(), head ? 450 : 60, random);
+      check_gradients(model, batch, random);
     }
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "lethe/model/generate.h"
 #include "lethe/train/optimizer.h"
@@ -18,7 +19,7 @@ namespace {
 
 const std::vector<std::string> kFullModels = {
     "models/llama", "models/llama-tied", "models/llama-bias", "models/llama-linear-rope", "models/llama-llama3-rope",
-    "models/gpt2",  "models/gpt2-gelu",  "gguf/stories260K"};
+    "models/gpt2",  "models/gpt2-gelu",  "models/gpt-neox",   "models/gpt-neox-parallel", "gguf/stories260K"};
 
 ModelFiles open(const Golden& golden) {
   const fs::path gguf = golden.folder / "model.gguf";
@@ -107,6 +108,40 @@ TEST_CASE("logits, losses and greedy ids equal those of transformers") {
   }
 }
 
+TEST_CASE("a GBERT is a GPT-NeoX under a mask that hides nothing; it is not asked for the next token") {
+  const Golden golden("models/gpt-neox");
+  const ModelFiles files = open(golden);
+  Transformer causal = Transformer::load(files, DType::kF32, true);
+  Json json = files.config_json();
+  json["model_type"] = "gbert";
+  Transformer model(model::read_config(json, "a GBERT"), DType::kF32, false);
+  for (const auto& slot : model.parameters().slots())
+    model.parameters().set(slot, causal.parameters().master(causal.parameters().slot(slot.spec.name)));
+  const auto examples = golden.batch();
+  model::Batch batch = batch_of(examples);
+  batch.target_rows.resize(batch.ids.size());
+  std::iota(batch.target_rows.begin(), batch.target_rows.end(), 0);
+  batch.target_ids = batch.ids;
+  model::TargetScores scores;
+  model.score(batch, scores);
+  size_t at = 0;
+  for (size_t s = 0; s < examples.size(); ++s)
+    for (const float want : golden.array("both_ways_nll." + std::to_string(s)))
+      CHECK(std::abs(scores.nll[at++] - want) < 1e-5);
+  CHECK(at == scores.nll.size());
+
+  const std::vector<int32_t> prompts[] = {{1, 2, 3}};
+  model::GenerateOptions options;
+  options.model_name = "m";
+  CHECK_THROWS_WITH_AS(model::generate(model, prompts, options), doctest::Contains("m: a gbert model reads in both"),
+                       Error);
+  model::KeyValueCache cache(model.config(), DType::kF32, 8);
+  model::KeyValueCache* caches[] = {&cache};
+  std::vector<float> logits(static_cast<size_t>(model.config().vocab_size));
+  CHECK_THROWS_WITH_AS(model.extend(prompts, caches, logits.data()), doctest::Contains("cannot continue a text"),
+                       Error);
+}
+
 TEST_CASE("gradients equal those of PyTorch") {
   for (const std::string& name : kFullModels) {
     CAPTURE(name);
@@ -144,7 +179,8 @@ TEST_CASE("eight steps of AdamW and of clipped SGD equal those of PyTorch") {
 
 TEST_CASE("LoRA equals PEFT: loss, gradients, eight steps, the adapter after them") {
   for (const std::string name : {"llama/lora-qv", "llama-tied/lora-qv", "llama/lora-all", "llama/lora-embedding",
-                                 "llama/lora-head", "gpt2/lora-attn", "gpt2/lora-all", "gpt2-gelu/lora-head"}) {
+                                 "llama/lora-head", "gpt2/lora-attn", "gpt2/lora-all", "gpt2-gelu/lora-head",
+                                 "gpt-neox/lora-qkv", "gpt-neox/lora-all", "gpt-neox-parallel/lora-all"}) {
     CAPTURE(name);
     const Golden golden("models/" + name), base("models/" + name.substr(0, name.find('/')));
     const ModelFiles files = open(base);

@@ -11,15 +11,20 @@ import shutil
 import sys
 
 import torch
+import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig,
+                          LlamaForCausalLM)
 
 import oracle
 
 LLAMA = dict(vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
              max_position_embeddings=64, rms_norm_eps=1e-5, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2)
 GPT2 = dict(vocab_size=288, n_embd=32, n_layer=2, n_head=4, n_positions=40, bos_token_id=1, eos_token_id=2)
+NEOX = dict(vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
+NEOX_LINEAR = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]
 LLAMA_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -42,6 +47,13 @@ MODELS = {
     "gpt2": (GPT2LMHeadModel, GPT2Config(**GPT2), {"attn": ["c_attn"], "all": ["c_attn", "c_proj", "c_fc"]}),
     "gpt2-gelu": (GPT2LMHeadModel, GPT2Config(**GPT2 | dict(vocab_size=101), n_inner=48, activation_function="gelu",
                                               tie_word_embeddings=False), {"head": ["lm_head", "c_attn"]}),
+    "gpt-neox": (GPTNeoXForCausalLM, GPTNeoXConfig(**NEOX, use_parallel_residual=False, tie_word_embeddings=True,
+                                                   rope_parameters=theta(10000.0, partial_rotary_factor=0.25)),
+                 {"qkv": ["query_key_value"], "all": NEOX_LINEAR}),
+    "gpt-neox-parallel": (GPTNeoXForCausalLM, GPTNeoXConfig(**NEOX | dict(num_attention_heads=4), attention_bias=False,
+                                                            hidden_act="gelu_fast",
+                                                            rope_parameters=theta(300.0, partial_rotary_factor=0.5)),
+                          {"all": NEOX_LINEAR}),
 }
 
 
@@ -54,11 +66,21 @@ def fill(model, generator):
                 p.copy_(0.2 * z)
             elif p.dim() == 1:
                 p.copy_(1 + 0.3 * z)
-            elif "embed" in name or "wte" in name or "wpe" in name:
+            elif "embed_in" in name or "embed_tokens" in name or "wte" in name or "wpe" in name:
                 p.copy_((0.15 if model.config.tie_word_embeddings else 0.7) * z)
             else:
                 fan_in = p.shape[0] if model.config.model_type == "gpt2" and "lm_head" not in name else p.shape[1]
                 p.copy_(1.2 / math.sqrt(fan_in) * z)
+
+
+def both_ways(model, batch):
+    """What a GBERT with these weights says of each token from its own position, which sees the whole sequence."""
+    out = {}
+    for k, ids in enumerate(batch[0]):
+        with torch.no_grad():
+            logits = model(input_ids=ids[None], attention_mask=torch.zeros(1, 1, len(ids), len(ids)), use_cache=False).logits[0]
+        out[f"both_ways_nll.{k}"] = F.cross_entropy(logits, ids, reduction="none")
+    return out
 
 
 def lora(folder, model, batch, targets, generator):
@@ -112,12 +134,28 @@ def rewrite_configs(out):
     json.dump(old_style(json.load(open(f"{folder}/config.json"))), open(f"{folder}/config.old.json", "w"), indent=2)
 
 
+def as_pythia(folder):
+    """As the files of EleutherAI/pythia-*: config.json of transformers 4 and the buffers that it saved."""
+    config = json.load(open(f"{folder}/config.json"))
+    rope = config.pop("rope_parameters")
+    config |= {"rotary_pct": rope["partial_rotary_factor"], "rotary_emb_base": int(rope["rope_theta"]),
+               "torch_dtype": config.pop("dtype"), "transformers_version": "4.24.0"}
+    json.dump(config, open(f"{folder}/config.json", "w"), indent=2)
+    weights = load_file(f"{folder}/model.safetensors")
+    for layer in range(2):
+        attention = f"gpt_neox.layers.{layer}.attention"
+        weights |= {f"{attention}.bias": torch.ones(1, 1, 64, 64, dtype=torch.bool).tril(),
+                    f"{attention}.masked_bias": torch.tensor(-1e9), f"{attention}.rotary_emb.inv_freq": torch.ones(2)}
+    save_file(weights, f"{folder}/model.safetensors", metadata={"format": "pt"})
+
+
 def check_configs(out, batches):
     """transformers reads both styles to the same model."""
     with_old = f"{out}/check"
     shutil.copytree(f"{out}/llama-llama3-rope", with_old)
     os.replace(f"{with_old}/config.old.json", f"{with_old}/config.json")
-    for folder, name in ((f"{out}/llama-linear-rope", "llama-linear-rope"), (with_old, "llama-llama3-rope")):
+    for folder, name in ((f"{out}/llama-linear-rope", "llama-linear-rope"), (with_old, "llama-llama3-rope"),
+                         (f"{out}/gpt-neox-parallel", "gpt-neox-parallel")):
         model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
         expected = json.load(open(f"{out}/{name}/golden.json"))["loss"]
         assert oracle.mean_loss(model, batches[name]).item() == expected, folder
@@ -167,10 +205,17 @@ def main():
         prompt = torch.randint(0, config.vocab_size, (4,), generator=generator)
         # The rotary variants differ in the angles only: the gradients on both sides of them are enough.
         keep = (lambda n, p: "layers.0.self_attn" in n) if "-rope" in name else (lambda n, p: True)
-        oracle.write(folder, *oracle.full_golden(model, batch, prompt, keep))
+        scalars, tensors = oracle.full_golden(model, batch, prompt, keep)
+        if name == "gpt-neox":
+            tensors |= both_ways(model, batch)
+        if name == "gpt-neox-parallel":  # the head's name in the file; transformers 5 has another in memory
+            scalars = json.loads(json.dumps(scalars).replace("lm_head.weight", "embed_out.weight"))
+            tensors["grad.embed_out.weight"] = tensors.pop("grad.lm_head.weight")
+        oracle.write(folder, scalars, tensors)
         for kind, targets in adapters.items():
             lora(f"{folder}/lora-{kind}", model, batch, targets, generator)
     rewrite_configs(out)
+    as_pythia(f"{out}/gpt-neox-parallel")
     check_configs(out, batches)
     for name in ("llama-f16", "llama-bf16", "llama-sharded", "gpt2-first-names"):
         shutil.rmtree(f"{out}/{name}", ignore_errors=True)
