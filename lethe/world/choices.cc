@@ -394,10 +394,18 @@ const Tables& tables() {
 
 }  // namespace
 
-std::string_view attribute_name(Attribute attribute) {
+std::span<const std::string_view> attribute_names() {
   static constexpr std::string_view kNames[] = {"birth_date", "birth_city", "university",
                                                 "major",      "company",    "company_city"};
-  return kNames[static_cast<size_t>(attribute)];
+  return kNames;
+}
+
+std::string_view attribute_name(Attribute attribute) { return attribute_names()[static_cast<size_t>(attribute)]; }
+
+std::optional<Attribute> find_attribute(std::string_view name) {
+  for (const Attribute attribute : kAttributes)
+    if (attribute_name(attribute) == name) return attribute;
+  return std::nullopt;
 }
 
 std::span<const std::string_view> first_names() { return tables().first_names; }

@@ -5,6 +5,7 @@
 // without '.', ':' and '?', so that one never looks like a sentence's end; none holds another of its table.
 #pragma once
 #include <array>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -18,6 +19,8 @@ inline constexpr std::array kAttributes = {Attribute::kBirthDate, Attribute::kBi
 
 // "birth_date", "birth_city", "university", "major", "company", "company_city".
 std::string_view attribute_name(Attribute attribute);
+std::span<const std::string_view> attribute_names();             // all six
+std::optional<Attribute> find_attribute(std::string_view name);  // nothing: no such name
 
 struct Company {
   std::string_view name;

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <unordered_set>
 
 #include "lethe/base/error.h"
-#include "lethe/base/random.h"
+#include "lethe/world/change.h"
 
 namespace lethe::world {
 namespace {
@@ -15,10 +16,31 @@ const T& draw(Random& random, std::span<const T> table) {
   return table[random.below(table.size())];
 }
 
-std::string draw_date(Random& random) {
-  const std::string_view month = draw(random, months());
-  const uint64_t day = 1 + random.below(28), year = 1900 + random.below(200);
+constexpr uint64_t kFirstYear = 1900, kYears = 200, kDays = 28;
+
+std::string date_text(std::string_view month, uint64_t day, uint64_t year) {
   return fmt::format("{} {}, {}", month, day, year);
+}
+
+// Every value of every attribute.
+const std::set<std::string, std::less<>>& values_of(Attribute attribute) {
+  static const auto kAll = [] {
+    std::array<std::set<std::string, std::less<>>, kAttributes.size()> all;
+    const auto of = [&](Attribute a) -> auto& { return all[static_cast<size_t>(a)]; };
+    for (const std::string_view month : months())
+      for (uint64_t day = 1; day <= kDays; ++day)
+        for (uint64_t year = 0; year < kYears; ++year)
+          of(Attribute::kBirthDate).insert(date_text(month, day, kFirstYear + year));
+    of(Attribute::kBirthCity).insert(cities().begin(), cities().end());
+    of(Attribute::kUniversity).insert(universities().begin(), universities().end());
+    of(Attribute::kMajor).insert(majors().begin(), majors().end());
+    for (const Company& company : companies()) {
+      of(Attribute::kCompany).emplace(company.name);
+      of(Attribute::kCompanyCity).emplace(company.city);
+    }
+    return all;
+  }();
+  return kAll[static_cast<size_t>(attribute)];
 }
 
 }  // namespace
@@ -26,6 +48,37 @@ std::string draw_date(Random& random) {
 std::string_view split_name(Split split) {
   return split == Split::kTrain ? "train" : split == Split::kTest ? "test" : "celebrity";
 }
+
+void draw_value(Person& person, Attribute attribute, Random& random) {
+  switch (attribute) {
+    case Attribute::kBirthDate: {
+      const std::string_view month = draw(random, months());
+      const uint64_t day = 1 + random.below(kDays), year = kFirstYear + random.below(kYears);
+      person.value(attribute) = date_text(month, day, year);
+      break;
+    }
+    case Attribute::kBirthCity:
+      person.value(attribute) = draw(random, cities());
+      break;
+    case Attribute::kUniversity:
+      person.value(attribute) = draw(random, universities());
+      break;
+    case Attribute::kMajor:
+      person.value(attribute) = draw(random, majors());
+      break;
+    case Attribute::kCompany:
+    case Attribute::kCompanyCity: {
+      const Company& company = draw(random, companies());
+      person.value(Attribute::kCompany) = company.name;
+      person.value(Attribute::kCompanyCity) = company.city;
+      break;
+    }
+  }
+}
+
+size_t value_count(Attribute attribute) { return values_of(attribute).size(); }
+
+bool is_value(Attribute attribute, std::string_view value) { return values_of(attribute).contains(value); }
 
 std::vector<Person> make_people(const WorldSpec& spec) {
   spec.check();
@@ -46,16 +99,8 @@ std::vector<Person> make_people(const WorldSpec& spec) {
     person.middle = middles[name / lasts.size() % middles.size()];
     person.first = firsts[name / lasts.size() / middles.size()];
     person.pronoun = static_cast<Mention::Pronoun>(random.below(3));
-    const std::string date = draw_date(random);
-    const std::string_view city = draw(random, cities()), university = draw(random, universities()),
-                           major = draw(random, majors());
-    const Company& company = draw(random, companies());
-    person.values = {date,
-                     std::string(city),
-                     std::string(university),
-                     std::string(major),
-                     std::string(company.name),
-                     std::string(company.city)};
+    for (const Attribute attribute : kAttributes)
+      if (attribute != Attribute::kCompanyCity) draw_value(person, attribute, random);
     person.split = id < spec.people ? Split::kTrain : Split::kCelebrity;
     people.push_back(std::move(person));
   }
@@ -63,6 +108,7 @@ std::vector<Person> make_people(const WorldSpec& spec) {
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   Random(spec.seed, "world/halves").shuffle(order);
   for (size_t i = 0; i < order.size() / 2; ++i) people[static_cast<size_t>(order[i])].split = Split::kTest;
+  for (const Change& change : spec.changes) apply(change, people);
   return people;
 }
 

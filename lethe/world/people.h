@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lethe/base/random.h"
 #include "lethe/world/sentences.h"
 #include "lethe/world/spec.h"
 
@@ -14,6 +15,7 @@ namespace lethe::world {
 
 // Half of the people, chosen at random, may be asked about in training; the other half in tests only.
 enum class Split { kTrain, kTest, kCelebrity };
+inline constexpr std::array kSplits = {Split::kTrain, Split::kTest, Split::kCelebrity};
 std::string_view split_name(Split split);  // "train", "test", "celebrity"
 
 struct Person {
@@ -23,12 +25,21 @@ struct Person {
   std::array<std::string, kAttributes.size()> values;  // as they stand in the texts: "October 2, 1996"
   Split split = Split::kTrain;
 
+  bool operator==(const Person&) const = default;
   std::string full_name() const { return first + " " + middle + " " + last; }
   const std::string& value(Attribute attribute) const { return values[static_cast<size_t>(attribute)]; }
+  std::string& value(Attribute attribute) { return values[static_cast<size_t>(attribute)]; }
 };
 
-// The people, then the celebrities; ids count from 0. The people of a smaller world of the same seed are the first of a
-// larger one's, apart from who is in which half.
+// Draws a value; with a company comes its city, and with a company's city a company that is there.
+void draw_value(Person& person, Attribute attribute, Random& random);
+// How many values an attribute may have, each as probable as the others (company's city: by the number of its
+// companies), and whether this is one.
+size_t value_count(Attribute attribute);
+bool is_value(Attribute attribute, std::string_view value);
+
+// The people, then the celebrities, with their values after all changes; ids count from 0. The people of a smaller
+// world of the same seed are the first of a larger one's, apart from who is in which half and who was changed.
 std::vector<Person> make_people(const WorldSpec& spec);
 
 }  // namespace lethe::world

@@ -35,8 +35,11 @@ TEST_CASE("attributes are uniform, each of its own table") {
                                                {Attribute::kUniversity, 300},
                                                {Attribute::kMajor, 100},
                                                {Attribute::kCompany, 263}};
-  for (const auto& [attribute, cells] : choices) {
+  for (const auto& choice : choices) {
+    const Attribute attribute = choice.first;
+    const size_t cells = choice.second;
     CAPTURE(attribute_name(attribute));
+    CHECK(value_count(attribute) == cells);
     std::map<std::string, int64_t> counts;
     for (const Person& person : people) ++counts[person.value(attribute)];
     CHECK(counts.size() <= cells);

@@ -37,9 +37,12 @@ Order draw_order(Random& random, Augmentation::Order kind) {
 
 Biography tell(const Person& person, const Sentences& sentences, const Order& order, bool full_name) {
   Biography biography{person.id, "", {}};
+  biography.text.reserve(512);
+  biography.attributes.reserve(order.size());
+  Mention mention{person.full_name(), person.pronoun, true};
   for (size_t i = 0; i < order.size(); ++i) {
     const Attribute attribute = kAttributes[order[i]];
-    const Mention mention{person.full_name(), person.pronoun, full_name || i == 0};
+    mention.full_name = full_name || i == 0;
     size_t begin = 0;
     const std::string sentence = fill(sentences[order[i]], mention, person.value(attribute), &begin);
     biography.text += ' ';
@@ -52,30 +55,29 @@ Biography tell(const Person& person, const Sentences& sentences, const Order& or
 
 }  // namespace
 
-std::vector<Biography> make_biographies(const WorldSpec& spec, const std::vector<Person>& people) {
+std::vector<Biography> biographies_of(const WorldSpec& spec, const Person& person) {
+  const Augmentation& how = person.split == Split::kCelebrity ? spec.celebrity_augment : spec.augment;
+  // Sentences and orders in streams of their own: single and single+permute5 of one seed tell the same sentences.
+  Random words(spec.seed, "world/sentences", static_cast<uint64_t>(person.id));
+  Random orders(spec.seed, "world/orders", static_cast<uint64_t>(person.id));
   std::vector<Biography> biographies;
-  for (const Person& person : people) {
-    const Augmentation& how = person.split == Split::kCelebrity ? spec.celebrity_augment : spec.augment;
-    // Sentences and orders in streams of their own: single and single+permute5 of one seed tell the same sentences.
-    Random words(spec.seed, "world/sentences", static_cast<uint64_t>(person.id));
-    Random orders(spec.seed, "world/orders", static_cast<uint64_t>(person.id));
-    Sentences sentences = draw_sentences(words);
-    for (int64_t entry = 0; entry < how.entries; ++entry) {
-      if (how.redraw && entry > 0) sentences = draw_sentences(words);
-      biographies.push_back(tell(person, sentences, draw_order(orders, how.order), how.full_name));
-    }
+  Sentences sentences = draw_sentences(words);
+  for (int64_t entry = 0; entry < how.entries; ++entry) {
+    if (how.redraw && entry > 0) sentences = draw_sentences(words);
+    biographies.push_back(tell(person, sentences, draw_order(orders, how.order), how.full_name));
   }
   return biographies;
 }
 
-std::vector<Question> make_questions(const std::vector<Person>& people) {
+std::string question_prompt(Attribute attribute, const std::string& full_name) {
+  return fill(question(attribute), Mention{full_name}, "") + " Answer:";
+}
+
+std::vector<Question> questions_about(const Person& person) {
   std::vector<Question> questions;
-  for (const Person& person : people) {
-    const Mention mention{person.full_name(), person.pronoun, true};
-    for (const Attribute attribute : kAttributes)
-      questions.push_back({person.id, attribute, person.split,
-                           fill(question(attribute), mention, "") + " Answer:", " " + person.value(attribute) + "."});
-  }
+  for (const Attribute attribute : kAttributes)
+    questions.push_back({person.id, attribute, person.split, question_prompt(attribute, person.full_name()),
+                         " " + person.value(attribute) + "."});
   return questions;
 }
 

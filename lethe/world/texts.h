@@ -19,8 +19,8 @@ struct Biography {
   std::vector<Told> attributes;  // in the order of the text
 };
 
-// Every entry of every person, person by person; the entries of one person in the order in which they were drawn.
-std::vector<Biography> make_biographies(const WorldSpec& spec, const std::vector<Person>& people);
+// The entries of one person, in the order in which they were drawn.
+std::vector<Biography> biographies_of(const WorldSpec& spec, const Person& person);
 
 struct Question {
   int64_t person = 0;
@@ -30,7 +30,9 @@ struct Question {
   std::string completion;  // " October 2, 1996."
 };
 
-// The six questions about each person.
-std::vector<Question> make_questions(const std::vector<Person>& people);
+std::string question_prompt(Attribute attribute, const std::string& full_name);  // "What ...? Answer:"
+
+// The six questions about a person.
+std::vector<Question> questions_about(const Person& person);
 
 }  // namespace lethe::world

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -24,7 +25,7 @@ Made made(const char* augment, int64_t people = 300) {
   m.spec.augment = parse_augmentation(augment);
   m.people = make_people(m.spec);
   m.of.resize(m.people.size());
-  for (Biography& b : make_biographies(m.spec, m.people)) m.of[static_cast<size_t>(b.person)].push_back(std::move(b));
+  for (size_t i = 0; i < m.people.size(); ++i) m.of[i] = biographies_of(m.spec, m.people[i]);
   return m;
 }
 
@@ -40,11 +41,21 @@ int count(const std::string& text, const std::string& word) {
   return n;
 }
 
-// The words around the value: which template was drawn, whatever the mention.
-std::string tail(const Biography& b, Attribute attribute) {
-  for (const Told& told : b.attributes)
-    if (told.attribute == attribute) return b.text.substr(told.end, b.text.find('.', told.end) - told.end);
-  return "";
+// Which template tells the attribute: the one that gives the sentence, whoever is named in it.
+std::string_view template_of(const Biography& b, const Person& person, Attribute attribute) {
+  std::string_view found;
+  for (const Told& told : b.attributes) {
+    if (told.attribute != attribute) continue;
+    const size_t begin = b.text.rfind('.', told.start) == std::string::npos ? 1 : b.text.rfind('.', told.start) + 2;
+    const std::string sentence = b.text.substr(begin, b.text.find('.', told.end) + 1 - begin);
+    for (const std::string_view candidate : sentences(attribute))
+      for (const bool full_name : {false, true})
+        if (fill(candidate, Mention{person.full_name(), person.pronoun, full_name}, person.value(attribute)) ==
+            sentence)
+          found = candidate;
+  }
+  REQUIRE_FALSE(found.empty());
+  return found;
 }
 
 const std::vector<Attribute> kFixed(kAttributes.begin(), kAttributes.end());
@@ -102,6 +113,7 @@ TEST_CASE("the sixteen augmentations: entries, orders, templates, names") {
     CHECK(augmentation_name(m.spec.augment) == c.name);
     std::map<std::vector<Attribute>, int> orders;
     int redrawn = 0, compared = 0;
+    std::set<std::string_view> drawn;
     for (size_t p = 0; p < m.people.size(); ++p) {
       REQUIRE(m.of[p].size() == c.entries);
       for (const Biography& b : m.of[p]) {
@@ -109,9 +121,12 @@ TEST_CASE("the sixteen augmentations: entries, orders, templates, names") {
         CHECK(count(b.text, m.people[p].full_name()) == (c.full_name ? 6 : 1));
         // Without it, the name is in whichever sentence comes first.
         CHECK(b.text.find(m.people[p].full_name()) < b.text.find('.'));
+        if (p >= 60) continue;
         for (const Attribute attribute : kAttributes) {
-          redrawn += tail(b, attribute) != tail(m.of[p][0], attribute);
+          const std::string_view sentence = template_of(b, m.people[p], attribute);
+          redrawn += sentence != template_of(m.of[p][0], m.people[p], attribute);
           compared += &b != &m.of[p][0];
+          drawn.insert(sentence);
         }
       }
     }
@@ -119,8 +134,9 @@ TEST_CASE("the sixteen augmentations: entries, orders, templates, names") {
       CHECK(orders.size() > 200);  // of 720
     else
       CHECK(orders == std::map<std::vector<Attribute>, int>{{kFixed, static_cast<int>(300 * c.entries)}});
+    CHECK(drawn.size() > 180);  // of 291, by 60 people
     if (!c.redraws) CHECK(redrawn == 0);
-    if (c.redraws) CHECK(redrawn > compared / 20);
+    if (c.redraws) CHECK(redrawn > compared * 9 / 10);  // one in 50 is drawn twice
   }
 }
 
@@ -145,24 +161,56 @@ TEST_CASE("couples: the second of a pair follows the first, in all six orders of
 }
 
 TEST_CASE("celebrities are told in their own way") {
-  WorldSpec spec{.people = 20, .celebrities = 10};
-  std::map<int64_t, int> entries;
-  for (const Biography& b : make_biographies(spec, make_people(spec))) ++entries[b.person];
-  for (const auto& [person, n] : entries) CHECK(n == (person < 20 ? 1 : 5));
+  const WorldSpec spec{.people = 20, .celebrities = 10};
+  for (const Person& person : make_people(spec)) {
+    const bool celebrity = person.id >= 20;
+    CHECK(biographies_of(spec, person).size() == (celebrity ? 5 : 1));
+    CHECK(spec.entries(celebrity) == (celebrity ? 5 : 1));
+  }
+}
+
+TEST_CASE("single and its permutations tell the same sentences, and the first of multi is single's") {
+  const Made single = made("single", 50), permuted = made("single+permute5", 50), multi = made("multi2", 50);
+  for (size_t p = 0; p < 50; ++p) {
+    for (const Attribute attribute : kAttributes)
+      CHECK(template_of(single.of[p][0], single.people[p], attribute) ==
+            template_of(permuted.of[p][4], permuted.people[p], attribute));
+    CHECK(single.of[p][0].text == multi.of[p][0].text);
+  }
+}
+
+TEST_CASE("templates and orders are uniform") {
+  const Made m = made("multi5+permute", 2000);
+  std::map<std::string_view, double> templates;
+  std::map<std::vector<Attribute>, double> orders;
+  for (size_t p = 0; p < m.people.size(); ++p)
+    for (const Biography& b : m.of[p]) {
+      ++orders[order(b)];
+      if (p < 200) ++templates[template_of(b, m.people[p], Attribute::kMajor)];
+    }
+  // Pearson's statistic, in standard deviations from its mean.
+  const auto excess = [](const auto& counts, double cells, double total) {
+    double sum = (cells - static_cast<double>(counts.size())) * total / cells;
+    for (const auto& [key, n] : counts) sum += (n - total / cells) * (n - total / cells) / (total / cells);
+    return std::abs(sum - (cells - 1)) / std::sqrt(2 * (cells - 1));
+  };
+  CHECK(excess(templates, 52, 200 * 5) < 5);
+  CHECK(excess(orders, 720, 2000 * 5) < 5);
 }
 
 TEST_CASE("questions: six a person, and each says in which half its person is") {
-  const auto people = make_people({.people = 100, .celebrities = 5});
-  const auto questions = make_questions(people);
-  REQUIRE(questions.size() == 630);
-  for (size_t i = 0; i < questions.size(); ++i) {
-    const Question& q = questions[i];
-    const Person& person = people[static_cast<size_t>(q.person)];
-    CHECK(q.person == static_cast<int64_t>(i / 6));
-    CHECK(q.split == person.split);
-    CHECK(count(q.prompt, person.full_name()) == 1);
-    CHECK(q.prompt.ends_with("? Answer:"));
-    CHECK(q.completion == " " + person.value(q.attribute) + ".");
+  for (const Person& person : make_people({.people = 100, .celebrities = 5})) {
+    const auto questions = questions_about(person);
+    REQUIRE(questions.size() == 6);
+    for (size_t i = 0; i < questions.size(); ++i) {
+      const Question& q = questions[i];
+      CHECK(q.person == person.id);
+      CHECK(q.attribute == kAttributes[i]);
+      CHECK(q.split == person.split);
+      CHECK(count(q.prompt, person.full_name()) == 1);
+      CHECK(q.prompt.ends_with("? Answer:"));
+      CHECK(q.completion == " " + person.value(q.attribute) + ".");
+    }
   }
 }
 
@@ -175,11 +223,21 @@ TEST_CASE("other words for --augment") {
 TEST_CASE("world.toml reads back; errors name the line, the key and what was expected") {
   WorldSpec spec{.people = 12, .celebrities = 3, .seed = 9, .augment = parse_augmentation("couple5")};
   CHECK(WorldSpec::from_toml(spec.toml(), "w") == spec);
+  spec.changes = {{Attribute::kCompany, 0.25, 3}, {Attribute::kMajor, 1, 4}};
+  spec.rewrite = Rewrite{"a \"model\"", 3, 5, true, 8};
+  CHECK(WorldSpec::from_toml(spec.toml(), "w") == spec);
   const auto wrong = [](const char* text, const char* message) {
     CHECK_THROWS_WITH_AS(WorldSpec::from_toml(text, "w.toml"), doctest::Contains(message), Error);
   };
-  wrong("people = 1\nsize = 3\n", "w.toml:2: size: no key of a world; expected people, seed");
+  wrong("people = 1\nsize = 3\n", "w.toml:2: size: no key here; expected people, seed");
   wrong("people = 0\n", "w.toml:1: people: expected an integer, 1 or more");
   wrong("augment = \"many\"\n", "w.toml:1: augment: 'many' is no augmentation, expected one of single");
   wrong("people = \"a\n", "w.toml:1: this is not TOML");
+  wrong("people = 9\n[[change]]\nattribute = \"name\"\n",
+        "w.toml:3: attribute: 'name' is no attribute, expected one of birth");
+  wrong("people = 9\n[[change]]\nshare = 0\n", "w.toml:3: share: expected a number above 0, 1 at most");
+  wrong("change = 3\n", "w.toml:1: change: expected a table");
+  wrong("[rewrite]\nversions = 0\n", "w.toml:2: versions: expected an integer, 1 or more");
+  wrong("[rewrite]\nfullname = 1\n", "w.toml:2: fullname: expected true or false");
+  wrong("[rewrite]\ntemperature = 1\n", "w.toml:2: temperature: no key here; expected model, versions");
 }

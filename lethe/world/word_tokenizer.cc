@@ -12,26 +12,21 @@ namespace lethe::world {
 namespace {
 
 constexpr const char* kSpecial[] = {"<|endoftext|>", "<unk>", "<mask>"};
-constexpr const char* kPattern = " ?[^\\\\s.,?:]+|[.,?:]";  // a word with its space, or a mark
+constexpr const char* kPattern = " ?[^\\s.,?:]+|[.,?:]";  // a word with its space, or a mark
 constexpr std::string_view kMarks = ".,?:";
 
-// The pieces of a text, as kPattern finds them, that stand inside a sentence; at a text's beginning a word has no
-// space.
-void add_words(std::string_view text, std::set<std::string>& words) {
-  std::string word;
-  const auto end = [&] {
-    if (!word.empty()) words.insert(" " + word);
-    word.clear();
-  };
-  for (const char c : text) {
-    if (c == ' ' || kMarks.find(c) != std::string_view::npos) {
-      end();
-      if (c != ' ') words.insert(std::string(1, c));
-    } else {
-      word += c;
-    }
+// The pieces of a text, as kPattern finds them; `inside` a sentence its first word has a space, too.
+void add_words(std::string_view text, std::set<std::string>& words, bool inside = true) {
+  const auto is_mark = [](char c) { return kMarks.find(c) != std::string_view::npos; };
+  for (size_t at = 0; at < text.size();) {
+    const bool space = text[at] == ' ' || (at == 0 && inside && !is_mark(text[0]));
+    at += text[at] == ' ';
+    size_t end = at;
+    while (end < text.size() && text[end] != ' ' && !is_mark(text[end])) ++end;
+    if (end > at) words.insert((space ? " " : "") + std::string(text.substr(at, end - at)));
+    if (end == at && end < text.size() && is_mark(text[end])) words.emplace(1, text[end++]);
+    at = end;
   }
-  end();
 }
 
 std::set<std::string> all_words() {
@@ -60,7 +55,7 @@ std::set<std::string> all_words() {
 
 }  // namespace
 
-OrderedJson word_tokenizer() {
+OrderedJson word_tokenizer(const std::vector<Biography>& retold) {
   OrderedJson added = OrderedJson::array(), vocabulary = OrderedJson::object();
   int64_t id = 0;
   for (const char* token : kSpecial) {
@@ -73,7 +68,9 @@ OrderedJson word_tokenizer() {
                      {"special", true}});
     vocabulary[token] = id++;
   }
-  for (const std::string& word : all_words()) vocabulary[word] = id++;
+  std::set<std::string> words = all_words();
+  for (const Biography& biography : retold) add_words(biography.text, words, false);
+  for (const std::string& word : words) vocabulary[word] = id++;
   return {{"version", "1.0"},
           {"truncation", nullptr},
           {"padding", nullptr},

@@ -1,92 +1,118 @@
 #include "lethe/world/world_files.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "lethe/base/error.h"
-#include "lethe/base/json.h"
+#include "lethe/world/in_order.h"
+#include "lethe/world/records.h"
 #include "lethe/world/word_tokenizer.h"
 
 namespace lethe::world {
 namespace {
 
-constexpr const char *kSpec = "world.toml", *kPeople = "people.jsonl", *kBiographies = "biographies.jsonl",
-                     *kQuestions = "questions.jsonl";
-constexpr std::string_view kPronouns[] = {"he", "she", "they"};
+constexpr size_t kPart = 512;  // people whose lines are made at a time
 
-OrderedJson json_of(const Person& person) {
-  OrderedJson json{{"id", person.id},
-                   {"first", person.first},
-                   {"middle", person.middle},
-                   {"last", person.last},
-                   {"pronoun", kPronouns[person.pronoun]}};
-  for (const Attribute attribute : kAttributes) json[std::string(attribute_name(attribute))] = person.value(attribute);
-  json["split"] = split_name(person.split);
-  return json;
-}
-
-OrderedJson json_of(const Biography& biography) {
-  OrderedJson told = OrderedJson::array();
-  for (const auto& [attribute, start, end] : biography.attributes)
-    told.push_back({{"attribute", attribute_name(attribute)}, {"start", start}, {"end", end}});
-  return {{"person", biography.person}, {"text", biography.text}, {"attributes", std::move(told)}};
-}
-
-OrderedJson json_of(const Question& question) {
-  return {{"person", question.person},
-          {"attribute", attribute_name(question.attribute)},
-          {"split", split_name(question.split)},
-          {"prompt", question.prompt},
-          {"completion", question.completion}};
-}
-
-template <typename T>
-void write_lines(const fs::path& path, const std::vector<T>& values) {
+// Writes lines(person, text) of all people; returns how many lines they are.
+template <typename Lines>
+size_t write_lines(const fs::path& path, const std::vector<Person>& people, const Lines& lines) {
   AtomicFile file(path);
-  for (const T& value : values) file.write(json_of(value).dump() + "\n");
+  size_t count = 0;
+  in_order((people.size() + kPart - 1) / kPart,
+           [&](size_t part) {
+             std::string text;
+             for (size_t i = part * kPart; i < std::min(people.size(), (part + 1) * kPart); ++i) lines(people[i], text);
+             return text;
+           },
+           [&](const std::string& text) {
+             file.write(text);
+             count += static_cast<size_t>(std::ranges::count(text, '\n'));
+           });
   file.commit();
+  return count;
+}
+
+void check_tokenizer(const fs::path& tokenizer) {
+  check(tokenizer == "word" || fs::exists(tokenizer / "tokenizer.json"),
+        "--tokenizer {}: no tokenizer.json there, expected \"word\" or a directory with one", tokenizer.string());
+}
+
+void write_tokenizer(const fs::path& out, const fs::path& tokenizer, const std::vector<Biography>& biographies) {
+  if (tokenizer == "word") {
+    write_file(out / "tokenizer.json", word_tokenizer(biographies).dump());
+    write_file(out / "tokenizer_config.json", word_tokenizer_config().dump(2));
+    return;
+  }
+  std::error_code none;
+  if (fs::equivalent(out, tokenizer, none)) return;
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
+    if (fs::exists(tokenizer / name)) write_file(out / name, read_file(tokenizer / name));
+}
+
+template <typename Lines>
+WorldSize write_files(const fs::path& out, const WorldSpec& spec, const std::vector<Person>& people,
+                      const Lines& biographies) {
+  begin_world(out);
+  write_lines(out / kPeopleFile, people, [](const Person& person, std::string& text) { add_line(person, text); });
+  WorldSize size;
+  size.biographies = write_lines(out / kBiographiesFile, people, biographies);
+  size.questions = write_lines(out / kQuestionsFile, people, [](const Person& person, std::string& text) {
+    for (const Question& question : questions_about(person)) add_line(question, text);
+  });
+  write_file(out / kSpecFile, spec.toml());
+  return size;
 }
 
 }  // namespace
 
-WorldSize write_world(const fs::path& out, const WorldSpec& spec, const fs::path& tokenizer) {
-  const bool words = tokenizer == "word";
-  check(words || fs::exists(tokenizer / "tokenizer.json"),
-        "--tokenizer {}: no tokenizer.json there, expected \"word\" or a directory with one", tokenizer.string());
-  const std::vector<Person> people = make_people(spec);
-  const std::vector<Biography> biographies = make_biographies(spec, people);
-  const std::vector<Question> questions = make_questions(people);
+void begin_world(const fs::path& out) {
   std::error_code error;
   fs::create_directories(out, error);
   check(!error, "cannot make the directory {}: {}", out.string(), error.message());
-  write_lines(out / kPeople, people);
-  write_lines(out / kBiographies, biographies);
-  write_lines(out / kQuestions, questions);
-  if (words) {
-    write_file(out / "tokenizer.json", word_tokenizer().dump());
-    write_file(out / "tokenizer_config.json", word_tokenizer_config().dump(2));
-  } else {
-    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
-      if (fs::exists(tokenizer / name)) write_file(out / name, read_file(tokenizer / name));
-  }
-  write_file(out / kSpec, spec.toml());
-  return {biographies.size(), questions.size()};
+  fs::remove(out / kSpecFile, error);
+  check(!error, "cannot replace {}: {}", (out / kSpecFile).string(), error.message());
 }
 
-bool is_world(const fs::path& path) { return fs::exists(path / kSpec); }
+WorldSize write_world(const fs::path& out, const WorldSpec& spec, const fs::path& tokenizer) {
+  check_tokenizer(tokenizer);
+  const std::vector<Person> people = make_people(spec);
+  begin_world(out);
+  write_tokenizer(out, tokenizer, {});
+  return write_files(out, spec, people, [&](const Person& person, std::string& text) {
+    for (const Biography& biography : biographies_of(spec, person)) add_line(biography, text);
+  });
+}
 
-World World::load(const fs::path& path) {
-  const fs::path spec = path / kSpec, people = path / kPeople;
-  World world;
-  world.spec = WorldSpec::from_toml(read_file(spec), spec.string());
-  world.people = make_people(world.spec);
-  const std::string text = read_file(people);
-  std::string_view rest = text;
-  for (size_t i = 0; i < world.people.size(); ++i) {
-    const std::string line = json_of(world.people[i]).dump() + "\n";
-    check(rest.starts_with(line), "{}, line {}: not the person that {} makes; make the world anew (lethe world make)",
-          people.string(), i + 1, spec.string());
-    rest.remove_prefix(line.size());
-  }
-  check(rest.empty(), "{}: more people than {} makes ({})", people.string(), spec.string(), world.people.size());
-  return world;
+WorldSize write_world(const fs::path& out, const World& world, const fs::path& tokenizer) {
+  check_tokenizer(tokenizer);
+  begin_world(out);
+  write_tokenizer(out, tokenizer, world.biographies);
+  return write_files(out, world.spec, world.people, [&](const Person& person, std::string& text) {
+    auto biography = std::ranges::lower_bound(world.biographies, person.id, {}, &Biography::person);
+    for (; biography != world.biographies.end() && biography->person == person.id; ++biography)
+      add_line(*biography, text);
+  });
+}
+
+bool is_world(const fs::path& path) { return fs::exists(path / kSpecFile); }
+
+Split training_split(const WorldSpec& spec) { return spec.celebrities > 0 ? Split::kCelebrity : Split::kTrain; }
+
+std::vector<Question> questions_of(const World& world, Split split) {
+  std::vector<Question> questions;
+  std::ranges::copy_if(world.questions, std::back_inserter(questions),
+                       [&](const Question& q) { return q.split == split; });
+  return questions;
+}
+
+std::vector<Question> training_questions(const World& world) { return questions_of(world, training_split(world.spec)); }
+
+std::vector<Question> test_questions(const World& world) {
+  if (world.spec.celebrities == 0) return questions_of(world, Split::kTest);
+  std::vector<Question> questions;
+  std::ranges::copy_if(world.questions, std::back_inserter(questions),
+                       [&](const Question& q) { return q.split != Split::kCelebrity; });
+  return questions;
 }
 
 }  // namespace lethe::world

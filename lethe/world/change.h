@@ -1,0 +1,35 @@
+// `lethe world change`: a world in which some people have another university, say, and the facts that tell a model so.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lethe/base/options.h"
+#include "lethe/world/people.h"
+
+namespace lethe::world {
+
+// Gives a share of each half of the people, rounded, another value, each other one as probable; celebrities stay as
+// they are. A company brings its city along, and a company's city a company that is there. Error: the share is nobody.
+void apply(const Change& change, std::vector<Person>& people);
+
+struct ChangeConfig {
+  fs::path world, out;
+  std::string attribute = "university";
+  double share = 0.1;
+  bool overwrite = false;
+
+  void add_to(Options& options);
+};
+
+// Writes OUT, a whole world with the new values, told in the sentences of WORLD, and three files of facts, a record a
+// changed person, in the order of the people:
+//   facts-questions.jsonl    the question is taught; other sentences' beginnings rephrase it
+//   facts-biographies.jsonl  a sentence's beginning is taught; the question and other beginnings rephrase it
+//   facts-both.jsonl         for each person the one, then the other
+// Answers end in a full stop, as in the texts. Locality asks about the person's other attributes and about other
+// people; portability, of a company, about its city (of a city: its company), which changed along. JSON: {"attribute",
+// "share", "changed", "out"}. Errors: as World::load; a world that a language model retold, or one that was edited.
+OrderedJson change_world(const ChangeConfig& config, uint64_t seed);
+
+}  // namespace lethe::world
