@@ -49,6 +49,7 @@ class Transformer {
   const ModelConfig& config() const { return config_; }
   DType precision() const { return precision_; }
   Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
   // Lays an adapter on the model; with a trained one, forward_backward() trains it and the model's own weights stay as
   // they are.
   void attach(Lora lora);

@@ -11,8 +11,6 @@
 #include "lethe/base/interrupt.h"
 #include "lethe/model/families.h"
 #include "lethe/model/pages.h"
-#include "lethe/model/safetensors.h"
-#include "lethe/model/staged_directory.h"
 #include "lethe/tensor/ops.h"
 #include "lethe/tensor/parallel.h"
 
@@ -111,7 +109,6 @@ void check_f16(std::span<const float> values, const std::string& tensor) {
           "the tensor \"{}\" has the value {:g}, F16 ends at 65504; BF16 and F32 hold it", tensor, value);
 }
 
-// The file is written in blocks, each by whichever thread is free: while one computes the other writes.
 void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_rows, StagedDirectory& staged,
                   int file) {
   const SafetensorsEntry& target = job.target;
@@ -128,23 +125,10 @@ void write_tensor(const ModelFiles& source, const Job& job, const NewRows& new_r
     });
     return;
   }
-  const DType dtype = computable_dtype(target.dtype).value();
-  const int64_t cols = job.source->cols(), rows = job.source->rows();
-  const int64_t width = static_cast<int64_t>(tensor::size_of(dtype));
-  const int64_t block = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, cols));
-  tensor::parallel_tasks((rows + block - 1) / block, [&](int64_t i) {
-    const int64_t first = i * block, count = std::min(block, rows - first), size = count * cols;
-    const auto values = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(size));
-    const auto stored = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(size * width));
-    if (new_rows)
-      new_rows(first, count, values.get());
-    else
-      source.read_rows(*job.source, first, count, values.get());
-    if (dtype == DType::kF16) check_f16({values.get(), static_cast<size_t>(size)}, job.asked->name);
-    tensor::convert(Tensor(values.get(), 1, size), Tensor(stored.get(), dtype, 1, size));
-    staged.write(file, target.begin + static_cast<uint64_t>(first * cols * width),
-                 {stored.get(), static_cast<size_t>(size * width)});
-  });
+  const auto stored_rows = [&](int64_t first, int64_t rows, float* out) {
+    source.read_rows(*job.source, first, rows, out);
+  };
+  write_rows(staged, file, target, new_rows ? new_rows : stored_rows);
 }
 
 std::string config_text(const ModelFiles& source, const WriteModelOptions& options) {
@@ -154,8 +138,7 @@ std::string config_text(const ModelFiles& source, const WriteModelOptions& optio
   if (options.untie) config["tie_word_embeddings"] = false;
   const std::string dtype = source.is_gguf() && options.dtype.empty() ? dtype_of_gguf(source) : options.dtype;
   if (!dtype.empty()) {
-    const char* name = dtype == "F32" ? "float32" : dtype == "F16" ? "float16" : "bfloat16";
-    config[config.contains("dtype") ? "dtype" : "torch_dtype"] = name;  // transformers 5, or 4
+    config[config.contains("dtype") ? "dtype" : "torch_dtype"] = name_in_config(dtype);  // transformers 5, or 4
   }
   return config.dump(2) + "\n";
 }
@@ -220,9 +203,7 @@ std::vector<fs::path> model_files_in(const fs::path& out) {
 void add_small_files(const ModelFiles& source, const Plan& plan, const WriteModelOptions& options,
                      StagedDirectory& staged) {
   const bool own_tokenizer = !options.tokenizer.empty();
-  if (own_tokenizer)
-    for (const char* name : kTokenizerFiles)
-      if (fs::exists(options.tokenizer / name)) staged.add(name, read_file(options.tokenizer / name));
+  if (own_tokenizer) add_tokenizer(options.tokenizer, staged);
   if (!source.is_gguf()) {
     std::vector<fs::path> carried;
     for (const auto& entry : fs::directory_iterator(source.path()))
@@ -238,13 +219,52 @@ void add_small_files(const ModelFiles& source, const Plan& plan, const WriteMode
     staged.add("tokenizer.json", tokenizer.dump() + "\n");
   if (const Json config = source.tokenizer_config(); !own_tokenizer && !config.is_null())
     staged.add("tokenizer_config.json", config.dump(2) + "\n");
-  OrderedJson generation;
-  for (const char* field : {"bos_token_id", "eos_token_id", "pad_token_id"})
-    if (const Json& id = source.config_json()[field]; !id.is_null()) generation[field] = id;
-  if (!generation.is_null()) staged.add("generation_config.json", generation.dump(2) + "\n");
+  staged.add("generation_config.json", generation_config_text(source.config_json()));
 }
 
 }  // namespace
+
+void add_tokenizer(const fs::path& directory, StagedDirectory& staged) {
+  for (const char* name : kTokenizerFiles)
+    if (fs::exists(directory / name)) staged.add(name, read_file(directory / name));
+}
+
+std::string generation_config_text(const Json& config) {
+  OrderedJson generation = OrderedJson::object();
+  for (const char* field : {"bos_token_id", "eos_token_id", "pad_token_id"})
+    if (const Json* id = find_field(config, field)) generation[field] = *id;
+  return generation.dump(2) + "\n";
+}
+
+const char* name_in_config(const std::string& dtype) {
+  return dtype == "F32" ? "float32" : dtype == "F16" ? "float16" : "bfloat16";
+}
+
+// The file is written in blocks, each by whichever thread is free: while one computes the other writes.
+void write_rows(StagedDirectory& staged, int file, const SafetensorsEntry& entry, const NewRows& rows_of) {
+  const DType dtype = computable_dtype(entry.dtype).value();
+  const int64_t cols = entry.shape.empty() ? 1 : entry.shape.back();
+  const int64_t rows = cols == 0 ? 0 : elements_of(entry.shape) / cols;
+  const int64_t width = static_cast<int64_t>(tensor::size_of(dtype));
+  const int64_t block = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, cols));
+  tensor::parallel_tasks((rows + block - 1) / block, [&](int64_t i) {
+    const int64_t first = i * block, count = std::min(block, rows - first), size = count * cols;
+    const auto values = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(size));
+    const auto stored = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(size * width));
+    rows_of(first, count, values.get());
+    if (dtype == DType::kF16) check_f16({values.get(), static_cast<size_t>(size)}, entry.name);
+    tensor::convert(Tensor(values.get(), 1, size), Tensor(stored.get(), dtype, 1, size));
+    staged.write(file, entry.begin + static_cast<uint64_t>(first * cols * width),
+                 {stored.get(), static_cast<size_t>(size * width)});
+  });
+}
+
+std::vector<fs::path> files_to_replace(const fs::path& out, bool overwrite) {
+  std::vector<fs::path> stale = model_files_in(out);
+  check(stale.empty() || overwrite, "{} exists and holds a model ({}): nothing is overwritten", out.string(),
+        stale.empty() ? "" : stale.front().filename().string());
+  return stale;
+}
 
 bool has_model_name(const fs::path& file) {
   static const std::set<std::string> names = {"config.json", "adapter_config.json", "adapter_model.safetensors",
@@ -264,9 +284,7 @@ void write_model_rows(const ModelFiles& source, const fs::path& out, const NewRo
   std::error_code none;
   check(!fs::equivalent(out, source.path(), none), "--out {} is the model itself; give another directory",
         out.string());
-  const std::vector<fs::path> stale = model_files_in(out);
-  check(stale.empty() || options.overwrite, "{} exists and holds a model ({}): nothing is overwritten", out.string(),
-        stale.empty() ? "" : stale.front().filename().string());
+  const std::vector<fs::path> stale = files_to_replace(out, options.overwrite);
 
   const Plan plan = plan_files(source, options);
   int64_t written = 0, total = 0;
