@@ -100,6 +100,7 @@ class Options {
   // --help, -h or --version where an option may stand: nothing was checked, print help() or the version and be done.
   bool parse(std::span<const std::string> arguments);
   bool asks_version() const { return version_; }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
   bool was_set(std::string_view name) const;        // by an argument, or by --config to another value than its default
   bool was_typed(std::string_view name) const;      // by an argument
   bool was_overruled(std::string_view name) const;  // by an argument that differs from what --config gives

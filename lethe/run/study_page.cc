@@ -129,6 +129,10 @@ std::string cells_html(const StudySection& section, const Cells& cells, bool hea
   return html + "</tbody></table></div>\n";
 }
 
+size_t letters(const std::string& text) {  // not the bytes that continue one
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 // The same for a terminal: ours, and the paper's in brackets.
 std::string cells_text(const StudySection& section, const Cells& cells) {
   std::vector<std::vector<std::string>> lines{{fmt::format("{}", fmt::join(section.rows, ", "))}};
@@ -145,8 +149,8 @@ std::string cells_text(const StudySection& section, const Cells& cells) {
     std::string row;
     for (size_t c = 0; c < line.size(); ++c) {
       size_t width = 0;
-      for (const auto& other : lines) width = std::max(width, other[c].size());
-      const std::string space(width - line[c].size(), ' ');
+      for (const auto& other : lines) width = std::max(width, letters(other[c]));
+      const std::string space(width - letters(line[c]), ' ');
       row += c == 0 ? line[c] + space : "  " + space + line[c];
     }
     text += "  " + row + "\n";

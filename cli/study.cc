@@ -1,0 +1,36 @@
+// lethe study: run a recipe, one experiment of the papers, from the making of the data to the page.
+#include "lethe/study/study.h"
+
+#include "cli/program.h"
+
+namespace lethe::cli {
+
+void study(Arguments arguments) {
+  study::StudyConfig config;
+  Common common;
+  Options options("study",
+                  "Runs a recipe: worlds are made, models trained, asked and probed, and a page shows what came out\n"
+                  "beside the paper's numbers. What is done is not done again, so the same command goes on.");
+  options.example("study --list", "what there is to find out, and how long it takes");
+  options.example("study extraction",
+                  "at its smallest scale, for two cores; the page is out/extraction-two-cores/report.html");
+  options.example("study extraction --only augment=single,augment=multi5 --set people=200",
+                  "two rows of the table, in a smaller world");
+  options.example("study my.toml --dry-run", "the stages of a recipe of your own, and which are done");
+  config.add_to(options);
+  if (!common.start(options, arguments)) return;
+  config.resolve(options);
+  if (config.list) return print(study::study_list());
+  const study::RunInfo run = {.precision = common.dtype(),
+                              .seed = static_cast<uint64_t>(common.seed),
+                              .version = LETHE_VERSION,
+                              .command = command_line("study", arguments),
+                              .config_toml = options.toml(),
+                              .settings = options.json()};
+  std::string text;
+  const OrderedJson result =
+      resumable("study", arguments, [&] { return study::study(config, run, study::study_commands(), &text); });
+  print(common.json ? json_text(result) + "\n" : text);
+}
+
+}  // namespace lethe::cli

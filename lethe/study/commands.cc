@@ -1,0 +1,25 @@
+#include "lethe/study/commands.h"
+
+#include "lethe/study/finetune.h"
+#include "lethe/study/update.h"
+#include "lethe/world/change.h"
+#include "lethe/world/make.h"
+
+namespace lethe::study {
+
+std::vector<Command> study_commands() {
+  using world::ChangeConfig, world::MakeConfig;
+  return {
+      command<MakeConfig>(
+          "world make", [](const MakeConfig& config, const RunInfo& run) { return make_world(config, run.seed); },
+          "world.toml"),
+      command<ChangeConfig>(
+          "world change", [](const ChangeConfig& config, const RunInfo& run) { return change_world(config, run.seed); },
+          "world.toml"),
+      command<FinetuneConfig>("finetune", finetune),
+      command<UpdateConfig>("update",
+                            [](const UpdateConfig& config, const RunInfo& run) { return update(config, run); }),
+  };
+}
+
+}  // namespace lethe::study

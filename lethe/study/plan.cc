@@ -1,0 +1,292 @@
+#include "lethe/study/plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "lethe/base/error.h"
+#include "lethe/base/hash.h"
+#include "lethe/study/recipe_sections.h"
+
+namespace lethe::study {
+namespace {
+
+constexpr const char* kOut = "{out}";  // no name of a recipe: nothing else is left in braces
+constexpr const char* kReserved[] = {"out", "run-dir", "resume", "overwrite", "config", "help", "version"};
+
+struct Bound {  // what a name in braces stands for
+  Json value;
+  std::set<std::string> axes;       // on which it depends
+  std::optional<size_t> work = {};  // where it is what a stage writes
+};
+
+using Names = std::map<std::string, Bound>;
+
+std::string typed(const Json& value, const std::string& where) {
+  if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return fmt::format("{}", value.get<double>());
+  if (!value.is_array()) return value.dump();
+  std::vector<std::string> parts;
+  for (const Json& element : value) {
+    parts.push_back(typed(element, where));
+    if (parts.back().find(',') != std::string::npos) fail_usage("{}: a comma in '{}'", where, parts.back());
+  }
+  return fmt::format("{}", fmt::join(parts, ","));
+}
+
+// The value with what is in braces filled in; `use` is told each name.
+template <typename Use>
+Json bound(const Json& value, const Names& names, const std::string& where, const Use& use) {
+  if (value.is_array()) {
+    Json list = Json::array();
+    for (const Json& element : value) list.push_back(bound(element, names, where, use));
+    return list;
+  }
+  if (!value.is_string()) return value;
+  std::string text = value.get<std::string>();
+  for (const std::string& name : references(value)) {
+    const auto it = names.find(name);
+    if (it == names.end()) fail_usage("{}: '{}' does not run for this variant of the grid", where, name);
+    use(it->second);
+    const std::string braces = "{" + name + "}";
+    if (text == braces) return it->second.value;
+    text.replace(text.find(braces), braces.size(), typed(it->second.value, where));
+  }
+  return text;
+}
+
+bool holds(const Condition& condition, const Names& names) {
+  const Json& value = names.at(condition.axis).value;
+  const std::string name = value.is_string() ? value.get<std::string>() : value.dump();
+  return std::ranges::find(condition.values, name) != condition.values.end();
+}
+
+// Stands for the study's folder while options are checked: it holds the marks of what stages will write.
+class MarkFolder {
+ public:
+  MarkFolder() {
+    std::string name = (fs::temp_directory_path() / "lethe-plan-XXXXXX").string();
+    check(::mkdtemp(name.data()) != nullptr, "cannot make a folder in {}", fs::temp_directory_path().string());
+    path_ = name;
+  }
+  ~MarkFolder() {
+    std::error_code error;
+    fs::remove_all(path_, error);
+  }
+  MarkFolder(const MarkFolder&) = delete;
+  MarkFolder& operator=(const MarkFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+class Planner {
+ public:
+  Planner(const Recipe& recipe, const std::vector<Command>& commands, const PlanOptions& options)
+      : recipe_(recipe), commands_(commands), options_(options), scale_(recipe.scale(options.scale)) {}
+
+  Plan make() {
+    for (const Stage& stage : recipe_.stages) command_named(commands_, stage.command, stage.where);
+    Names names;
+    for (const Setting& variable : scale_.variables) names[variable.name] = {variable.value, {}};
+    for (const auto& [name, text] : options_.set) set_variable(names, name, text);
+    choose_values();
+    add_variants(names, OrderedJson::object(), 0);
+    return std::move(plan_);
+  }
+
+ private:
+  // --set: of the type that the recipe's value has.
+  static void set_variable(Names& names, const std::string& name, const std::string& text) {
+    const auto it = names.find(name);
+    if (it == names.end()) {
+      std::vector<std::string> known;
+      for (const auto& [variable, value] : names) known.push_back(variable);
+      fail_usage("--set {}: the recipe has no such variable; {}", name, known_words(name, known));
+    }
+    Json& value = it->second.value;
+    const Json parsed = Json::parse(text, nullptr, false);
+    if (value.is_string()) {
+      value = text;
+    } else if (value.is_number() == parsed.is_number() && value.is_boolean() == parsed.is_boolean() &&
+               (parsed.is_number_integer() || !value.is_number_integer()) && !value.is_array()) {
+      value = parsed;
+    } else {
+      fail_usage("--set {}: '{}' is of another type than the recipe's {}", name, text, shown(value));
+    }
+  }
+
+  // Of each axis the values that the scale and --only leave.
+  void choose_values() {
+    for (const Axis& axis : recipe_.grid) {
+      std::vector<const AxisValue*>& chosen = chosen_.emplace_back();
+      for (const AxisValue& value : axis.values) {
+        const auto leaves = [&](const Condition& condition) {
+          return condition.axis != axis.name ||
+                 std::ranges::find(condition.values, value.name) != condition.values.end();
+        };
+        if (std::ranges::all_of(scale_.grid, leaves)) chosen.push_back(&value);
+      }
+      std::vector<std::string> known, wanted;
+      for (const AxisValue* value : chosen) known.push_back(value->name);
+      for (const auto& [name, value] : options_.only) {
+        if (name != axis.name) continue;
+        if (std::ranges::find(known, value) == known.end())
+          fail_usage("--only {}={}: no value at this scale; {}", name, value, known_words(value, known));
+        wanted.push_back(value);
+      }
+      if (!wanted.empty())
+        std::erase_if(chosen, [&](const AxisValue* v) { return std::ranges::find(wanted, v->name) == wanted.end(); });
+    }
+    for (const auto& only : options_.only) {  // no structured binding: clang 14 captures none
+      const auto is_axis = [&](const Axis& axis) { return axis.name == only.first; };
+      if (std::ranges::any_of(recipe_.grid, is_axis)) continue;
+      std::vector<std::string> known;
+      for (const Axis& axis : recipe_.grid) known.push_back(axis.name);
+      fail_usage("--only {}={}: no axis of the grid; {}", only.first, only.second, known_words(only.first, known));
+    }
+  }
+
+  void add_variants(const Names& names, const OrderedJson& grid, size_t axis) {
+    if (axis == recipe_.grid.size()) return add_variant(names, grid);
+    const std::string& name = recipe_.grid[axis].name;
+    for (const AxisValue* value : chosen_[axis]) {
+      Names more = names;
+      for (const Setting& variable : value->variables)
+        more[variable.name] = {bound(variable.value, names, variable.where, [](const Bound&) {}), {name}};
+      OrderedJson point = grid;
+      point[name] = value->variables[0].value;
+      add_variants(more, point, axis + 1);
+    }
+  }
+
+  void add_variant(Names names, const OrderedJson& grid) {
+    Variant variant{grid, {}};
+    for (const Stage& stage : recipe_.stages) {
+      const auto held = [&](const Condition& condition) { return holds(condition, names); };
+      if (!std::ranges::all_of(stage.when, held)) continue;
+      if (!stage.unless.empty() && std::ranges::all_of(stage.unless, held)) continue;
+      Bound written;
+      const size_t place = add_work(stage, names, grid, written.axes);
+      variant.stages.emplace_back(stage.name, place);
+      written.work = place;
+      written.value = fmt::format("{}/{}/out", kOut, plan_.work[place].folder());
+      names[stage.name] = std::move(written);
+    }
+    plan_.variants.push_back(std::move(variant));
+  }
+
+  size_t add_work(const Stage& stage, const Names& names, const OrderedJson& grid, std::set<std::string>& axes) {
+    Work work;
+    work.stage = stage.name, work.command = stage.command, work.where = stage.where;
+    work.keep = stage.keep;
+    for (const auto* conditions : {&stage.when, &stage.unless})
+      for (const Condition& condition : *conditions) axes.insert(condition.axis);
+    for (const Setting& setting : stage.settings) {
+      std::string dashed = setting.name;
+      std::ranges::replace(dashed, '_', '-');
+      if (std::ranges::find(kReserved, dashed) != std::end(kReserved))
+        fail_usage("{}: {} is the study's to give", setting.where, dashed);
+      const Json value = bound(setting.value, names, setting.where, [&](const Bound& used) {
+        axes.insert(used.axes.begin(), used.axes.end());
+        if (!used.work) return;
+        work.reads.push_back(*used.work);
+        if (const Work& read = plan_.work[*used.work]; !read.writes)
+          fail_usage("{}: stage '{}' leaves no files: `lethe {}` has no --out", setting.where, read.stage,
+                     read.command);
+      });
+      work.options.emplace_back(dashed, typed(value, setting.where));
+    }
+    std::vector<std::string> label;
+    for (const auto& [axis, value] : grid.items())
+      if (axes.contains(axis)) label.push_back(fmt::format("{}={}", axis, typed(value, stage.where)));
+    work.label = fmt::format("{}", fmt::join(label, " "));
+    complete(work, stage);
+    const auto same = [&](const Work& other) { return other.folder() == work.folder(); };
+    const auto it = std::ranges::find_if(plan_.work, same);
+    if (it != plan_.work.end()) return static_cast<size_t>(it - plan_.work.begin());
+    plan_.work.push_back(std::move(work));
+    return plan_.work.size() - 1;
+  }
+
+  // Parses and resolves the options, and gives the work its key.
+  void complete(Work& work, const Stage& stage) const {
+    const Command& command = command_named(commands_, work.command, work.where);
+    const auto new_call = [&] {
+      std::unique_ptr<Call> call = command.call();
+      call->seed = options_.seed;
+      return call;
+    };
+    const std::unique_ptr<Call> unresolved = new_call(), call = new_call();
+    Options& options = unresolved->options();
+    work.writes = options.has("out");
+    if (work.writes) work.options.emplace_back("out", fmt::format("{}/out", kOut));
+    try {
+      options.parse(work.arguments(kOut));
+      const OrderedJson given = options.json();  // before resolve(), which the version of the program may change
+      work.key = fmt::format(
+          "{:016x}",
+          fnv1a(OrderedJson{
+              {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}}
+                    .dump(-1, ' ', false, OrderedJson::error_handler_t::replace)));
+      if (work.writes) work.options.back().second = fmt::format("{}/{}/out", kOut, work.folder());
+      call->options().parse(work.arguments(marks_.path()));
+      call->resolve();
+      if (const fs::path out = marks_.path() / work.folder() / "out"; !command.mark.empty() && !fs::exists(out)) {
+        fs::create_directories(out);
+        write_file(out / command.mark, "");
+      }
+    } catch (const UsageError& error) {
+      const std::string message = error.what();
+      std::string where = stage.where;  // of the option that the message names, else of the stage
+      for (size_t i = 0; i < stage.settings.size(); ++i)
+        if (message.starts_with("--" + work.options[i].first) ||
+            message.starts_with("unknown option --" + work.options[i].first))
+          where = stage.settings[i].where;
+      throw UsageError(fmt::format("{}: stage '{}'{}: {}", where, work.stage,
+                                   work.label.empty() ? "" : " of " + work.label, message));
+    }
+  }
+
+  const Recipe& recipe_;
+  const std::vector<Command>& commands_;
+  const PlanOptions& options_;
+  const Scale& scale_;
+  std::vector<std::vector<const AxisValue*>> chosen_;
+  MarkFolder marks_;
+  Plan plan_;
+};
+
+}  // namespace
+
+std::vector<std::string> Work::arguments(const fs::path& out) const {
+  std::vector<std::string> arguments;
+  for (const auto& [name, value] : options) {
+    std::string text = value;
+    for (size_t at = text.find(kOut); at != std::string::npos; at = text.find(kOut, at))
+      text.replace(at, std::string_view(kOut).size(), out.string()), at += out.string().size();
+    arguments.push_back(fmt::format("--{}={}", name, text));
+  }
+  return arguments;
+}
+
+const Command& command_named(const std::vector<Command>& commands, const std::string& name, const std::string& where) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) {
+    if (command.name == name) return command;
+    names.push_back(command.name);
+  }
+  fail_usage("{}: '{}' is no command that a study calls; {}", where, name, known_words(name, names));
+}
+
+Plan make_plan(const Recipe& recipe, const std::vector<Command>& commands, const PlanOptions& options) {
+  return Planner(recipe, commands, options).make();
+}
+
+}  // namespace lethe::study

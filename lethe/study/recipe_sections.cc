@@ -1,0 +1,132 @@
+#include "lethe/study/recipe_sections.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "lethe/base/error.h"
+
+namespace lethe::study {
+namespace {
+
+void check_axis(const Recipe& recipe, const std::string& axis, const std::string& where) {
+  std::vector<std::string> axes;
+  for (const Axis& known : recipe.grid) axes.push_back(known.name);
+  if (std::ranges::find(axes, axis) == axes.end())
+    fail_usage("{}: '{}' is no axis of the grid; {}", where, axis, known_words(axis, axes));
+}
+
+void check_stage(const Recipe& recipe, const std::string& stage, const std::string& where) {
+  std::vector<std::string> stages;
+  for (const Stage& known : recipe.stages) stages.push_back(known.name);
+  if (std::ranges::find(stages, stage) == stages.end())
+    fail_usage("{}: '{}' is no stage; {}", where, stage, known_words(stage, stages));
+}
+
+// "ask.mean.exact_match": the first word is a stage.
+std::string checked_path(const Recipe& recipe, const std::string& path, const std::string& where) {
+  check_stage(recipe, path.substr(0, path.find('.')), where);
+  return path;
+}
+
+std::string spoken(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
+}
+
+std::vector<run::StudyColumn> read_columns(TomlTable& table, const Recipe& recipe) {
+  std::vector<run::StudyColumn> columns;
+  const toml::array* list = table.list("columns");
+  if (!list) fail_usage("{}: columns is missing", table.where());
+  for (const toml::node& node : *list) {
+    if (const toml::table* named = node.as_table()) {
+      TomlTable column(*named, table.file(), "section.columns");
+      const std::string name = column.text("name"), path = column.text("path");
+      column.finish();
+      columns.push_back({name, checked_path(recipe, path, table.where("columns"))});
+      continue;
+    }
+    const Json name = table.value(node, "columns");
+    if (!name.is_string())
+      fail_usage("{}: {} is neither a name nor {{ name, path }}", table.where("columns"), shown(name));
+    std::string path = table.text("path");
+    const size_t at = path.find("{column}");
+    if (at == std::string::npos) fail_usage("{}: '{}' holds no {{column}}", table.where("path"), path);
+    path.replace(at, 8, name.get<std::string>());
+    columns.push_back({spoken(name), checked_path(recipe, path, table.where("path"))});
+  }
+  return columns;
+}
+
+// Row: [a number a column], or for a staircase {attribute: [numbers]}. Rows are names of the grid, or the baseline.
+OrderedJson read_paper(TomlTable table, bool staircase, size_t columns) {
+  OrderedJson paper = OrderedJson::object();
+  const auto numbers = [](const Setting& setting) {
+    OrderedJson list = setting.value;
+    if (!list.is_array() || !std::ranges::all_of(list, [](const OrderedJson& x) { return x.is_number(); }))
+      fail_usage("{}: {} is not a list of numbers", setting.where, shown(setting.value));
+    return list;
+  };
+  if (staircase) {
+    for (TomlTable& row : table.subtables())
+      for (const Setting& attribute : row.settings()) paper[row.name()][attribute.name] = numbers(attribute);
+    return paper;
+  }
+  for (const Setting& row : table.settings()) {
+    paper[row.name] = numbers(row);
+    if (paper[row.name].size() != columns)
+      fail_usage("{}: {} numbers, expected {}, one for each column", row.where, paper[row.name].size(), columns);
+  }
+  return paper;
+}
+
+}  // namespace
+
+run::StudySection read_section(TomlTable table, const Recipe& recipe) {
+  run::StudySection section;
+  section.title = table.text("title");
+  section.lead = table.text("lead", "");
+  section.show = table.text("show", section.show);
+  const std::vector<std::string> shows(std::begin(run::kStudyShows), std::end(run::kStudyShows));
+  if (std::ranges::find(shows, section.show) == shows.end())
+    fail_usage("{}: '{}' is nothing that can be shown; {}", table.where("show"), section.show,
+               known_words(section.show, shows));
+  const bool table_or_heat = section.show == "table" || section.show == "heatmap";
+  if (section.show == "text") {
+    table.finish();
+    return section;
+  }
+  section.rows = table.texts("rows");
+  for (const std::string& axis : section.rows) check_axis(recipe, axis, table.where("rows"));
+  size_t columns = 0;
+  if (section.show == "table") {
+    section.columns = read_columns(table, recipe);
+    columns = section.columns.size();
+  } else if (section.show == "heatmap") {
+    section.across = table.text("across");
+    check_axis(recipe, section.across, table.where("across"));
+    for (const Axis& axis : recipe.grid)
+      if (axis.name == section.across) columns = axis.values.size();
+    section.path = checked_path(recipe, table.text("path"), table.where("path"));
+  } else {
+    section.stage = table.text("stage");
+    check_stage(recipe, section.stage, table.where("stage"));
+    if (section.show == "staircase" || section.show == "bars") {
+      section.part = table.text("part", section.part);
+      if (section.part != "first_token" && section.part != "whole")
+        fail_usage("{}: '{}' is not first_token or whole", table.where("part"), section.part);
+    }
+    if (section.show == "answers" && table.has("count"))
+      section.count = static_cast<int64_t>(std::clamp(table.number("count"), 1.0, 1000.0));
+  }
+  if (table.has("only"))
+    for (const Condition& condition : read_conditions(table.table("only"), recipe.grid))
+      section.only[condition.axis] = condition.values;
+  if ((table_or_heat || section.show == "staircase") && table.has("paper"))
+    section.paper = read_paper(table.table("paper"), section.show == "staircase", columns);
+  table.finish();
+  return section;
+}
+
+}  // namespace lethe::study

@@ -1,0 +1,335 @@
+#include "lethe/study/study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <system_error>
+
+#include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/run_folder.h"
+#include "lethe/study/plan.h"
+
+namespace lethe::study {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kRecipeFile = "recipe.toml";
+constexpr const char* kStageFile = "stage.json";
+constexpr const char* kCurvesFile = "curves.jsonl";
+constexpr size_t kMostCurvePoints = 60;
+
+std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) fail_usage("{}: '{}' is not NAME=VALUE", option, text);
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// The learning curves of a run, thinned.
+OrderedJson read_curves(const fs::path& file) {
+  std::vector<OrderedJson> lines;
+  for_each_line(file, [&](int64_t number, std::string_view line) {
+    if (!line.empty()) lines.push_back(parse_json(line, fmt::format("{}:{}", file.string(), number)));
+  });
+  const size_t stride = (lines.size() + kMostCurvePoints - 1) / kMostCurvePoints;
+  OrderedJson kept = OrderedJson::array();
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(std::move(lines[i]));
+  return kept;
+}
+
+std::string with_space(const std::string& label) { return label.empty() ? "" : " " + label; }
+
+class Study {
+ public:
+  Study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands)
+      : config_(config), run_(run), commands_(commands), recipe_(load_recipe(config.recipe)) {
+    PlanOptions options{config.scale, {}, {}, run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"};
+    for (const std::string& text : config.set) options.set.push_back(name_and_value("--set", text));
+    for (const std::string& text : config.only) options.only.push_back(name_and_value("--only", text));
+    options.seed = static_cast<int64_t>(run.seed);
+    plan_ = make_plan(recipe_, commands, options);
+    out_ = config.out;
+    if (out_.empty()) out_ = fs::path("out") / fmt::format("{}-{}", recipe_.name, recipe_.scale(config.scale).name);
+    if (out_.string().find(',') != std::string::npos)
+      fail_usage("--out {}: expected a path without a comma, which would end a file's name in lists", out_.string());
+    check(!config.resume || is_study(out_), "--resume: {} holds no study", out_.string());
+    check(!fs::exists(out_) || is_study(out_) || (fs::is_directory(out_) && fs::is_empty(out_)),
+          "--out {} exists and holds no study; give another", out_.string());
+    find_done();
+  }
+
+  OrderedJson dry_run(std::string* text) const {
+    OrderedJson stages = OrderedJson::array();
+    for (size_t i = 0; i < plan_.work.size(); ++i) {
+      const Work& work = plan_.work[i];
+      stages.push_back({{"stage", work.stage},
+                        {"label", work.label},
+                        {"folder", (out_ / work.folder()).string()},
+                        {"done", !to_do_[i]}});
+      if (text) *text += fmt::format("{} {}{}\n", to_do_[i] ? "to do" : "done ", work.stage, with_space(work.label));
+    }
+    return {{"recipe", recipe_.name}, {"scale", recipe_.scale(config_.scale).name}, {"stages", std::move(stages)}};
+  }
+
+  OrderedJson run(std::string* text) {
+    std::error_code error;
+    fs::create_directories(out_, error);
+    check(!error, "cannot make the directory {}: {}", out_.string(), error.message());
+    run::Descriptor lock;
+    run::lock_folder(out_, lock, "wait for it, or give another --out");
+    write_file(out_ / kRecipeFile, recipe_.text);
+    const auto count = std::ranges::count(to_do_, true);
+    if (count < std::ssize(to_do_)) run::message("{} of {} stages are done", std::ssize(to_do_) - count, to_do_.size());
+    for (size_t i = 0; i < plan_.work.size(); ++i) {
+      if (to_do_[i]) do_work(i);
+      remove_unneeded(i);
+    }
+    const OrderedJson results = this->results();
+    write_file(out_ / run::kResultsFile, results_text(results));
+    write_file(out_ / run::kReportFile, run::study_page(recipe_.page, results));
+    if (text) *text = run::study_text(recipe_.page, results);
+    return results;
+  }
+
+ private:
+  fs::path folder(size_t i) const { return out_ / plan_.work[i].folder(); }
+
+  // A stage is to do where it has no stage.json, or where what it wrote is gone and a stage to do reads it.
+  void find_done() {
+    const size_t n = plan_.work.size();
+    records_.resize(n);
+    to_do_.assign(n, true);
+    for (size_t i = 0; i < n; ++i)
+      if (const fs::path file = folder(i) / kStageFile; fs::exists(file)) {
+        records_[i] = run::read_ordered_json(file);
+        to_do_[i] = false;
+      }
+    for (size_t i = n; i-- > 0;) {
+      if (!to_do_[i]) continue;
+      for (const size_t read : plan_.work[i].reads)
+        if (!to_do_[read] && records_[read]->value("removed", false)) to_do_[read] = true;
+    }
+  }
+
+  void do_work(size_t i) {
+    const Work& work = plan_.work[i];
+    run::message("[{}/{}] {}{}{}", i + 1, plan_.work.size(), work.stage, with_space(work.label), time_left(i));
+    if (interrupted()) throw Interrupted(fmt::format("interrupted before stage '{}'", work.stage));
+    const fs::path run_dir = folder(i) / "out" / "lethe";
+    const bool resume = fs::exists(run_dir / run::kConfigFile) && !fs::exists(folder(i) / kStageFile);
+    if (!resume) fs::remove_all(folder(i));
+    std::error_code error;
+    fs::create_directories(folder(i), error);
+    check(!error, "cannot make the directory {}: {}", folder(i).string(), error.message());
+
+    const std::unique_ptr<Call> call = command_named(commands_, work.command, work.where).call();
+    call->seed = static_cast<int64_t>(run_.seed);
+    Options& options = call->options();
+    std::vector<std::string> arguments = work.arguments(out_);
+    if (resume && options.has("resume")) arguments.emplace_back("--resume");
+    const Clock::time_point begin = Clock::now();
+    OrderedJson result;
+    try {
+      options.parse(arguments);
+      call->resolve();
+      const RunInfo info = {.precision = run_.precision,
+                            .seed = static_cast<uint64_t>(call->seed),
+                            .version = run_.version,
+                            .command = fmt::format("lethe {} {}", work.command, fmt::join(arguments, " ")),
+                            .config_toml = options.toml(),
+                            .settings = options.json()};
+      result = call->run(info);
+    } catch (const Interrupted& interruption) {
+      throw Interrupted(fmt::format("{}: {}", name_of(i), interruption.what()));
+    } catch (const UsageError& problem) {
+      throw UsageError(fmt::format("{}: {}", name_of(i), problem.what()));
+    } catch (const Error& problem) {
+      throw Error(fmt::format("{}: {}", name_of(i), problem.what()));
+    }
+    if (const fs::path curves = run_dir / kCurvesFile; fs::exists(curves)) result["curves"] = read_curves(curves);
+    records_[i] = {{"stage", work.stage},
+                   {"command", work.command},
+                   {"options", options.json()},
+                   {"seconds", std::chrono::duration<double>(Clock::now() - begin).count()},
+                   {"result", std::move(result)}};
+    write_record(i);
+    to_do_[i] = false;
+  }
+
+  std::string name_of(size_t i) const {
+    const Work& work = plan_.work[i];
+    return fmt::format("stage '{}'{}", work.stage, work.label.empty() ? "" : " of " + work.label);
+  }
+
+  void write_record(size_t i) const {
+    write_file(folder(i) / kStageFile, records_[i]->dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  }
+
+  // What was written and is read no more, of stages with keep = false: all but the run folder and the result.
+  void remove_unneeded(size_t done) {
+    std::vector<size_t> candidates = plan_.work[done].reads;
+    candidates.push_back(done);
+    for (const size_t i : candidates) {
+      if (plan_.work[i].keep || !plan_.work[i].writes || records_[i]->value("removed", false)) continue;
+      bool read_later = false;
+      for (size_t later = done + 1; later < plan_.work.size(); ++later)
+        read_later |= to_do_[later] && std::ranges::find(plan_.work[later].reads, i) != plan_.work[later].reads.end();
+      if (read_later) continue;
+      (*records_[i])["removed"] = true;  // first: what is half removed is no output
+      write_record(i);
+      std::error_code error;
+      for (const auto& entry : fs::directory_iterator(folder(i) / "out", error))
+        if (entry.path().filename() != "lethe") fs::remove_all(entry.path(), error);
+    }
+  }
+
+  // By the seconds that stages of the same name took; where some never ran, by what the recipe says.
+  std::string time_left(size_t from) const {
+    std::map<std::string, std::pair<double, int>> took;
+    double spent = 0, left = 0;
+    for (size_t i = 0; i < plan_.work.size(); ++i)
+      if (records_[i] && !to_do_[i]) {
+        const double seconds = records_[i]->value("seconds", 0.0);
+        took[plan_.work[i].stage].first += seconds;
+        ++took[plan_.work[i].stage].second;
+        spent += seconds;
+      }
+    bool guess = false;
+    for (size_t i = from; i < plan_.work.size(); ++i) {
+      if (!to_do_[i]) continue;
+      const auto it = took.find(plan_.work[i].stage);
+      if (it == took.end())
+        guess = true;
+      else
+        left += it->second.first / it->second.second;
+    }
+    const bool whole = config_.set.empty() && config_.only.empty();
+    if (guess && !whole) return "";
+    if (guess) left = std::max(left, 60 * recipe_.scale(config_.scale).minutes - spent);
+    if (left < 1) return "";
+    return fmt::format(", about {} left", run::duration_text(left));
+  }
+
+  OrderedJson results() const {
+    const Scale& scale = recipe_.scale(config_.scale);
+    OrderedJson seconds = OrderedJson::object(), variants = OrderedJson::array(), set = OrderedJson::object();
+    for (size_t i = 0; i < plan_.work.size(); ++i) {
+      const std::string& stage = plan_.work[i].stage;
+      seconds[stage] = seconds.value(stage, 0.0) + records_[i]->value("seconds", 0.0);
+    }
+    const auto shows_curves = [&](const std::string& stage) {
+      return std::ranges::any_of(recipe_.page.sections, [&](const run::StudySection& section) {
+        return section.show == "curves" && section.stage == stage;
+      });
+    };
+    for (const Variant& variant : plan_.variants) {
+      OrderedJson stages = OrderedJson::object();
+      for (const auto& [stage, i] : variant.stages) {
+        stages[stage] = (*records_[i])["result"];
+        stages[stage].erase("out");  // where it was, on this machine
+        if (!shows_curves(stage)) stages[stage].erase("curves");
+      }
+      variants.push_back({{"grid", variant.grid}, {"stages", std::move(stages)}});
+    }
+    for (const std::string& text : config_.set)
+      set[name_and_value("--set", text).first] = name_and_value("--set", text).second;
+    OrderedJson results{
+        {"lethe", run_.version}, {"recipe", recipe_.name}, {"scale", scale.name}, {"machine", scale.machine}};
+    if (!set.empty()) results["set"] = std::move(set);
+    results["command"] = run_.command;
+    results["seconds"] = std::move(seconds);
+    results["variants"] = std::move(variants);
+    return results;
+  }
+
+  // One line a stage of a variant, so that a change is seen where it is.
+  static std::string results_text(const OrderedJson& results) {
+    const auto line = [](const OrderedJson& json) {
+      return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    };
+    std::string text = "{\n";
+    for (const auto& [key, value] : results.items())
+      if (key != "variants") text += fmt::format(" {}: {},\n", line(key), line(value));
+    text += " \"variants\": [";
+    bool first = true;
+    for (const OrderedJson& variant : results["variants"]) {
+      text += fmt::format("{}\n  {{\"grid\": {},\n   \"stages\": {{", first ? "" : ",", line(variant["grid"]));
+      first = false;
+      bool first_stage = true;
+      for (const auto& [stage, result] : variant["stages"].items()) {
+        text += fmt::format("{}\n    {}: {}", first_stage ? "" : ",", line(stage), line(result));
+        first_stage = false;
+      }
+      text += "}}";
+    }
+    return text + "]\n}\n";
+  }
+
+  const StudyConfig& config_;
+  const RunInfo& run_;
+  const std::vector<Command>& commands_;
+  Recipe recipe_;
+  Plan plan_;
+  fs::path out_;
+  std::vector<std::optional<OrderedJson>> records_;  // stage.json of each work that has one
+  std::vector<bool> to_do_;
+};
+
+}  // namespace
+
+void StudyConfig::add_to(Options& options) {
+  options.add("recipe", recipe, "the name of one of Lethe's recipes, or a file").positional().placeholder("RECIPE");
+  options.add("scale", scale, "how large: two-cores, workstation, paper; the recipe's first unless told");
+  options.add("out", out, "where all of it goes; out/RECIPE-SCALE unless told").placeholder("DIR");
+  options.add("list", list, "explain Lethe's recipes").flag().not_resolved();
+  options.add("dry-run", dry_run, "tell the stages, and which are done").flag().not_resolved();
+  options.add("resume", resume, "go on with an interrupted study, as the same command does without it")
+      .flag()
+      .not_resolved();
+  options.add("set", set, "give variables of the recipe other values").placeholder("NAME=VALUE,...");
+  options.add("only", only, "run only these values of the grid").placeholder("AXIS=VALUE,...");
+}
+
+void StudyConfig::resolve(Options& options) {
+  if (list) {
+    for (const char* name : {"recipe", "scale", "out", "dry-run", "resume", "set", "only"})
+      options.no_effect(name, "--list runs nothing");
+    return;
+  }
+  if (recipe.empty()) fail_usage("study takes a RECIPE; `lethe study --list` explains those that there are");
+}
+
+std::string study_list() {
+  std::string text;
+  for (const Recipe& recipe : builtin_recipes()) {
+    text += fmt::format("{}: {}\n  {}\n", recipe.name, recipe.page.title, recipe.page.explains);
+    for (const Scale& scale : recipe.scales)
+      text += fmt::format("  {:<12} {}, {}\n", scale.name, run::duration_text(60 * scale.minutes), scale.machine);
+    text += "\n";
+  }
+  return text + "`lethe study NAME` runs one at its first scale; `--dry-run` tells what it would do.\n";
+}
+
+OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands,
+                  std::string* text) {
+  Study study(config, run, commands);
+  return config.dry_run ? study.dry_run(text) : study.run(text);
+}
+
+bool is_study(const fs::path& folder) { return fs::exists(folder / kRecipeFile); }
+
+std::string study_page_of(const fs::path& folder) {
+  check(fs::exists(folder / run::kResultsFile), "{} holds no results yet: the study is not done", folder.string());
+  const OrderedJson results = run::read_ordered_json(folder / run::kResultsFile);
+  Recipe recipe = parse_recipe(read_file(folder / kRecipeFile), (folder / kRecipeFile).string());
+  recipe.page.name = json_string(Json(results), "recipe", (folder / run::kResultsFile).string());
+  return run::study_page(recipe.page, results);
+}
+
+}  // namespace lethe::study

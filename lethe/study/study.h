@@ -1,0 +1,43 @@
+// `lethe study`: runs a recipe, every stage of every variant, and writes what came out.
+//
+// OUT/  recipe.toml      the recipe, as it was run
+//       stages/NAME-KEY/ a stage: what it wrote in out/, and last of all stage.json: the command, its options, the
+//       seconds,
+//                        the result. A stage that has it is not run again.
+//       results.json     the results of every variant (lethe/run/study_page.h)
+//       report.html      the page
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lethe/base/options.h"
+#include "lethe/study/commands.h"
+#include "lethe/study/recipe.h"
+#include "lethe/study/run_info.h"
+
+namespace lethe::study {
+
+struct StudyConfig {
+  std::string recipe, scale;
+  fs::path out;
+  std::vector<std::string> set, only;  // "people=200", "augment=single"
+  bool list = false, dry_run = false, resume = false;
+
+  void add_to(Options& options);
+  void resolve(Options& options);
+};
+
+// What `study --list` prints.
+std::string study_list();
+
+// Runs what is not done and returns results.json, with fields in a fixed order; `text`, where given, gets its tables.
+// With dry_run nothing is run: {"stages": [{"stage", "label", "folder", "done"}]}. Interrupted after Ctrl-C: the same
+// call goes on. Errors of a stage begin with its name.
+OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands,
+                  std::string* text = nullptr);
+
+// The page of a study's folder, drawn anew from its results.json and recipe.toml.
+bool is_study(const fs::path& folder);
+std::string study_page_of(const fs::path& folder);
+
+}  // namespace lethe::study

@@ -1,0 +1,141 @@
+// Fake commands for the tests of studies: small, and they count their calls.
+#pragma once
+#include <fmt/format.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lethe/base/error.h"
+#include "lethe/study/commands.h"
+
+namespace lethe::study::testing {
+
+struct Log {
+  std::vector<std::string> calls;  // "make 5", "train resumed"
+  int interrupt_at = -1;           // the call that is interrupted
+};
+
+inline Log& log() {
+  static Log log;
+  return log;
+}
+
+inline void called(const std::string& what) {
+  log().calls.push_back(what);
+  if (std::ssize(log().calls) - 1 == log().interrupt_at) throw Interrupted("interrupted at step 3");
+}
+
+struct FakeMake {
+  fs::path out;
+  int64_t people = 10;
+  std::string augment = "single";
+  void add_to(Options& options) {
+    options.add("out", out, "").required();
+    options.add("people", people, "").at_least(1);
+    options.add("augment", augment, "").one_of({"single", "multi5"});
+  }
+};
+
+struct FakeTrain {
+  fs::path world, out;
+  double learning_rate = 1e-3;
+  std::string method = "full";
+  int64_t rank = 8;
+  std::vector<std::string> files;
+  bool resume = false, merge = false;
+  void add_to(Options& options) {
+    options.add("world", world, "").positional().required();
+    options.add("out", out, "").required();
+    options.add("learning-rate", learning_rate, "").above(0);
+    options.add("method", method, "").one_of({"full", "lora"});
+    options.add("rank", rank, "");
+    options.add("files", files, "");
+    options.add("merge", merge, "").flag();
+    options.add("resume", resume, "").flag().not_resolved();
+  }
+  void resolve(Options& options) const {
+    if (world != "nowhere" && !fs::exists(world / "people")) fail_usage("{} is no world", world.string());
+    if (method == "full") options.no_effect("rank", "full trains no LoRA");
+  }
+};
+
+struct FakeAsk {
+  fs::path model;
+  void add_to(Options& options) { options.add("model", model, "").positional().required(); }
+};
+
+inline std::vector<Command> fake_commands() {
+  return {command<FakeMake>(
+              "world make",
+              [](const FakeMake& config, const RunInfo& run) -> OrderedJson {
+                called(fmt::format("make {} {}", config.people, config.augment));
+                fs::create_directories(config.out);
+                write_file(config.out / "people", fmt::format("{}", config.people));
+                return {{"people", config.people}, {"seed", run.seed}, {"out", config.out.string()}};
+              },
+              "people"),
+          command<FakeTrain>("train",
+                             [](const FakeTrain& config, const RunInfo& run) -> OrderedJson {
+                               fs::create_directories(config.out / "lethe");
+                               write_file(config.out / "lethe" / "config.toml", run.config_toml);
+                               called(config.resume ? "train resumed" : "train");
+                               const std::string people = read_file(config.world / "people");
+                               write_file(config.out / "model", people);
+                               write_file(config.out / "lethe" / "curves.jsonl", "{\"tokens\": 5}\n");
+                               return {{"rate", config.learning_rate}};
+                             }),
+          command<FakeAsk>("evaluate", [](const FakeAsk& config, const RunInfo&) -> OrderedJson {
+            called("ask");
+            return {{"mean", {{"exact_match", std::stod(read_file(config.model / "model"))}}}};
+          })};
+}
+
+// A recipe that they can run.
+inline std::string small_recipe() {
+  return R"(title = "A study"
+explains = "what it asks"
+[scale.small]
+machine = "any"
+minutes = 1
+people = 10
+rate = 0.5
+[scale.large]
+machine = "many"
+minutes = 100
+people = 1000
+rate = 0.25
+grid.augment = "multi5"
+[grid]
+augment = ["single", "multi5"]
+rank = [{ name = "none", method = "full" }, { name = "two", method = "lora" }]
+[[stage]]
+name = "world"
+command = "world make"
+people = "{people}"
+augment = "{augment}"
+keep = false
+[[stage]]
+name = "model"
+command = "train"
+world = "{world}"
+learning_rate = "{rate}"
+method = "{method}"
+[[stage]]
+name = "ask"
+command = "evaluate"
+model = "{model}"
+unless = { augment = "single", rank = ["two"] }
+[[section]]
+title = "How many?"
+lead = "A number."
+show = "table"
+rows = ["augment", "rank"]
+columns = [{ name = "mean", path = "ask.mean.exact_match" }]
+[section.paper]
+"multi5, none" = [9.5]
+baseline = [2]
+)";
+}
+
+}  // namespace lethe::study::testing
