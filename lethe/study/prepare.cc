@@ -1,5 +1,7 @@
 #include "lethe/study/prepare.h"
 
+#include <algorithm>
+
 #include "lethe/base/error.h"
 #include "lethe/edit/f_learning.h"
 #include "lethe/model/adapter.h"
@@ -23,6 +25,19 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
         "{}: the tokenizer knows ids up to {}, the model only up to {} (vocab_size - 1)", where, tokenizer.size() - 1,
         files.config().vocab_size - 1);
   return tokenizer;
+}
+
+void check_same_tokenizer(const std::string& model, const text::Tokenizer& tokenizer, const world::World& world) {
+  static constexpr size_t kTexts = 1000;  // they hold most words of a world
+  const text::Tokenizer expected = text::Tokenizer::load(world.tokenizer_path());
+  const auto compare = [&](const std::string& text) {
+    check(tokenizer.encode(text, false) == expected.encode(text, false),
+          "{}: its tokenizer is not that of the world {}: it makes other tokens of \"{}\"", model, world.path.string(),
+          text);
+  };
+  for (size_t i = 0; i < std::min(kTexts, world.biographies.size()); ++i) compare(world.biographies[i].text);
+  for (size_t i = 0; i < std::min(kTexts, world.questions.size()); ++i)
+    compare(world.questions[i].prompt + world.questions[i].completion);
 }
 
 bool is_written(const fs::path& out) { return fs::exists(out / "config.json") || model::is_adapter(out); }

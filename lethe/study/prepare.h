@@ -4,6 +4,7 @@
 #include "lethe/model/model_files.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/text/tokenizer.h"
+#include "lethe/world/world_files.h"
 
 namespace lethe::study {
 
@@ -12,6 +13,9 @@ model::ModelFiles open_whole_model(const fs::path& model);
 
 // Its tokenizer, checked: one that knows more ids than the model has is an error.
 text::Tokenizer tokenizer_of(const model::ModelFiles& files);
+
+// Error where a world's tokenizer makes other tokens of its texts than the model's.
+void check_same_tokenizer(const std::string& model, const text::Tokenizer& tokenizer, const world::World& world);
 
 // True where `out` holds a model or an adapter.
 bool is_written(const fs::path& out);

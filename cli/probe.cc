@@ -1,0 +1,33 @@
+// lethe probe: what can be read of a model's hidden states.
+#include "lethe/study/probe.h"
+
+#include "cli/program.h"
+
+namespace lethe::cli {
+
+void probe(Arguments arguments) {
+  study::ProbeConfig config;
+  Common common;
+  Options options(
+      "probe",
+      "Trains a linear probe on a frozen model's hidden states with half of the people (or of the subjects\n"
+      "of facts), and says how often it reads the truth about the other half.");
+  options.example("probe people WORLD --kind q", "what the model has encoded on a person's name");
+  options.example("probe people WORLD --kind p --attributes birth_city,major",
+                  "where in a biography a value can be read before it is told");
+  options.example("probe SmolLM2 capitals.jsonl", "whether the answer can be read at the subject");
+  config.add_to(options);
+  if (!common.start(options, arguments)) return;
+  config.resolve(options);
+  const study::RunInfo run = {.precision = common.dtype(),
+                              .seed = static_cast<uint64_t>(common.seed),
+                              .version = LETHE_VERSION,
+                              .command = command_line("probe", arguments),
+                              .config_toml = options.toml(),
+                              .settings = options.json()};
+  const OrderedJson result = study::probe(config, run);
+  if (common.json) return print_json(result);
+  print(study::probe_table(result));
+}
+
+}  // namespace lethe::cli

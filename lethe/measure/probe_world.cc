@@ -1,0 +1,207 @@
+#include "lethe/measure/probe_world.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "lethe/base/error.h"
+#include "lethe/measure/told.h"
+
+namespace lethe::measure {
+namespace {
+
+using world::Attribute;
+
+constexpr size_t kAcquaintances = 100;
+
+int32_t end_of_text(const text::Tokenizer& tokenizer) {
+  const std::optional<int32_t> id = tokenizer.eos_id() ? tokenizer.eos_id() : tokenizer.bos_id();
+  check(id.has_value(), "the model's tokenizer names no end-of-text token, behind which a probe reads");
+  return *id;
+}
+
+// All values that an attribute may have, as they stand in the texts.
+std::vector<std::string> values_of(Attribute attribute) {
+  const auto table = [](std::span<const std::string_view> names) {
+    return std::vector<std::string>(names.begin(), names.end());
+  };
+  switch (attribute) {
+    case Attribute::kBirthDate:
+      return table(world::months());
+    case Attribute::kBirthCity:
+      return table(world::cities());
+    case Attribute::kUniversity:
+      return table(world::universities());
+    case Attribute::kMajor:
+      return table(world::majors());
+    default:
+      break;
+  }
+  std::set<std::string> values;
+  for (const world::Company& company : world::companies())
+    values.emplace(attribute == Attribute::kCompany ? company.name : company.city);
+  return {values.begin(), values.end()};
+}
+
+// A person's value, or what of it is a class.
+std::string class_of(const world::Person& person, Attribute attribute) {
+  const std::string& value = person.value(attribute);
+  return attribute == Attribute::kBirthDate ? value.substr(0, value.find(' ')) : value;
+}
+
+// The token that a value begins with behind other words.
+int32_t first_token(const text::Tokenizer& tokenizer, const std::string& value) {
+  static constexpr std::string_view kBefore = "in";
+  const size_t before = tokenizer.encode(kBefore, false).size();
+  const std::vector<int32_t> ids = tokenizer.encode(std::string(kBefore) + " " + value, false);
+  check(ids.size() > before, "the tokenizer makes no token of \"{}\"", value);
+  return ids[before];
+}
+
+struct Classes {
+  std::vector<std::string> names;
+  std::map<std::string, int32_t> of;  // of each value
+};
+
+Classes classes_of(const text::Tokenizer& tokenizer, Attribute attribute, bool whole) {
+  Classes classes;
+  std::map<int32_t, int32_t> of_token;
+  for (const std::string& value : values_of(attribute)) {
+    if (whole || attribute == Attribute::kBirthDate) {
+      classes.of[value] = static_cast<int32_t>(classes.names.size());
+      classes.names.push_back(value);
+      continue;
+    }
+    const int32_t token = first_token(tokenizer, value);
+    const auto [at, fresh] = of_token.emplace(token, static_cast<int32_t>(classes.names.size()));
+    if (fresh) {
+      const std::string name = tokenizer.decode(std::span(&token, 1));
+      classes.names.push_back(name.starts_with(" ") ? name.substr(1) : name);
+    }
+    classes.of[value] = at->second;
+  }
+  return classes;
+}
+
+ProbeInput input_at_values(const text::Tokenizer& tokenizer, const world::Biography& biography, int32_t start) {
+  const ToldTokens told = told_tokens(tokenizer, biography);
+  ProbeInput input{{start}, {}, biography.person};
+  // With the token before the text, the row before a value has the value's index in the text.
+  for (const int64_t first : told.first) input.rows.push_back(static_cast<int32_t>(first));
+  input.ids.insert(input.ids.end(), told.ids.begin(), told.ids.begin() + told.first.back());
+  return input;
+}
+
+ProbeInput input_at_name(const text::Tokenizer& tokenizer, const world::Person& person, int32_t start) {
+  ProbeInput input{{start}, {}, person.id};
+  const std::vector<int32_t> name = tokenizer.encode(" " + person.full_name(), false);  // as it stands in the texts
+  input.ids.insert(input.ids.end(), name.begin(), name.end());
+  input.rows.push_back(static_cast<int32_t>(input.ids.size()));
+  input.ids.push_back(start);
+  return input;
+}
+
+// The biography told of somebody else.
+world::Biography told_of(world::Biography biography, const std::string& name, const std::string& other) {
+  for (size_t at = biography.text.find(name); at != std::string::npos;
+       at = biography.text.find(name, at + other.size())) {
+    biography.text.replace(at, name.size(), other);
+    for (world::Told& told : biography.attributes) {
+      if (told.start < at) continue;
+      told.start += other.size() - name.size();
+      told.end += other.size() - name.size();
+    }
+  }
+  return biography;
+}
+
+// A biography whose values' first tokens are the targets.
+text::Example question(const text::Tokenizer& tokenizer, const world::Biography& biography, int32_t start) {
+  const ToldTokens told = told_tokens(tokenizer, biography);
+  text::Example example{{start}, {text::kNoTarget}};
+  example.append(std::span(told.ids).first(static_cast<size_t>(told.first.back()) + 1), false);
+  for (const int64_t first : told.first) {
+    const auto at = static_cast<size_t>(first);
+    example.labels[at + 1] = told.ids[at];
+  }
+  return example;
+}
+
+}  // namespace
+
+WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokenizer, int64_t positions, ProbeKind kind,
+                       const std::vector<Attribute>& attributes) {
+  const int32_t start = end_of_text(tokenizer);
+  WorldProbe probe;
+  const auto add = [&](ProbeInput input, const char* what) {
+    const world::Person& person = world.people.at(static_cast<size_t>(input.subject));
+    check(std::ssize(input.ids) <= positions, "{} of {} (person {}) takes {} tokens, the model has {} positions", what,
+          person.full_name(), person.id, input.ids.size(), positions);
+    (person.split == world::Split::kTrain ? probe.train : probe.test).push_back(std::move(input));
+  };
+  for (const world::Person& person : world.people) {
+    probe.train_people += person.split == world::Split::kTrain;
+    probe.test_people += person.split == world::Split::kTest;
+    if (person.split != world::Split::kCelebrity && kind == ProbeKind::kQuery)
+      add(input_at_name(tokenizer, person, start), "the name");
+  }
+  if (kind == ProbeKind::kPositions)
+    for (const world::Biography& biography : world.biographies)
+      if (world.people.at(static_cast<size_t>(biography.person)).split != world::Split::kCelebrity)
+        add(input_at_values(tokenizer, biography, start), "the biography up to its last value");
+
+  for (const bool whole : {false, true})
+    for (const Attribute attribute : attributes) {
+      if (whole && attribute == Attribute::kBirthDate) continue;
+      const Classes classes = classes_of(tokenizer, attribute, whole);
+      ProbeTarget target{std::string(world::attribute_name(attribute)), std::ssize(classes.names), {}};
+      for (const world::Person& person : world.people) {
+        const auto at = classes.of.find(class_of(person, attribute));
+        check(at != classes.of.end(), "person {}: {} \"{}\" is none of the world's", person.id, target.name,
+              person.value(attribute));
+        target.labels.push_back(at->second);
+      }
+      probe.targets.push_back(std::move(target));
+      probe.meanings.push_back({attribute, whole, classes.names});
+    }
+  return probe;
+}
+
+Acquaintance acquaintance(const NamedModel& model, const world::World& world, const text::Tokenizer& tokenizer) {
+  const int32_t start = end_of_text(tokenizer);
+  std::vector<const world::Biography*> chosen;
+  for (const world::Biography& biography : world.biographies) {
+    const bool next = chosen.empty() || chosen.back()->person != biography.person;
+    if (next && world.people.at(static_cast<size_t>(biography.person)).split != world::Split::kCelebrity)
+      chosen.push_back(&biography);
+    if (chosen.size() == kAcquaintances) break;
+  }
+  std::vector<text::Example> examples;  // own name, other name, own name ...
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const auto name = [&](size_t of) {
+      return world.people[static_cast<size_t>(chosen[of % chosen.size()]->person)].full_name();
+    };
+    examples.push_back(question(tokenizer, *chosen[i], start));
+    examples.push_back(question(tokenizer, told_of(*chosen[i], name(i), name(i + 1)), start));
+  }
+  std::vector<double> nll;
+  score_examples(model, examples, "probe: people", [&](size_t, const model::TargetScores& scores) {
+    double sum = 0;
+    for (const float x : scores.nll) sum += x;
+    nll.push_back(sum / static_cast<double>(scores.nll.size()));
+  });
+  Acquaintance result;
+  const auto n = static_cast<double>(chosen.size());
+  double squares = 0;
+  for (size_t i = 0; i + 1 < nll.size(); i += 2) {
+    result.nll += nll[i] / n;
+    result.nll_of_others += nll[i + 1] / n;
+  }
+  const double gain = result.nll_of_others - result.nll;
+  for (size_t i = 0; i + 1 < nll.size(); i += 2) squares += std::pow(nll[i + 1] - nll[i] - gain, 2);
+  result.seen = chosen.size() > 1 && gain > 3 * std::sqrt(squares / (n - 1) / n);
+  return result;
+}
+
+}  // namespace lethe::measure

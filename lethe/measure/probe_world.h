@@ -1,0 +1,45 @@
+// What a probe of a world reads, and what it looks for (Physics of Language Models 3.1, sections 5.1 and 5.2): of each
+// attribute the first token of its value, and the whole value; of the birth date only its first token, the month.
+//   P-probe   a biography as pretraining shows it, behind an end-of-text token, read at the last token before each of
+//             the six values, in the order of the text: position 0 precedes them all. Every entry of every person.
+//   Q-probe   end-of-text token, full name, end-of-text token, read at the last.
+// Trained on the people of the training half, scored on those of the other; celebrities are left out.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lethe/measure/probe.h"
+#include "lethe/text/tokenizer.h"
+#include "lethe/world/world_files.h"
+
+namespace lethe::measure {
+
+enum class ProbeKind { kPositions, kQuery };  // P, Q
+
+struct WorldTarget {
+  world::Attribute attribute;
+  bool whole = false;  // else the first token
+  std::vector<std::string> classes;
+};
+
+struct WorldProbe {
+  std::vector<ProbeInput> train, test;
+  std::vector<WorldTarget> meanings;
+  std::vector<ProbeTarget> targets;  // the same, as numbers
+  int64_t train_people = 0, test_people = 0;
+};
+
+// Errors: the model has fewer positions than a biography has tokens up to its last value; no end-of-text token; a value
+// that is none of its attribute's.
+WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokenizer, int64_t positions, ProbeKind kind,
+                       const std::vector<world::Attribute>& attributes);
+
+// Whether a model has seen a world's people: its mean loss on the first tokens of the values in biographies, and the
+// same where each is told of somebody else. Of 100 people at most, the celebrities left out.
+struct Acquaintance {
+  double nll = 0, nll_of_others = 0;
+  bool seen = false;  // the first is the smaller one, by more than three standard errors of the difference
+};
+Acquaintance acquaintance(const NamedModel& model, const world::World& world, const text::Tokenizer& tokenizer);
+
+}  // namespace lethe::measure

@@ -1,0 +1,264 @@
+#include "lethe/study/probe.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "lethe/base/error.h"
+#include "lethe/measure/probe_facts.h"
+#include "lethe/measure/probe_world.h"
+#include "lethe/model/model_files.h"
+#include "lethe/run/progress.h"
+#include "lethe/study/any_model.h"
+#include "lethe/study/prepare.h"
+
+namespace lethe::study {
+namespace {
+
+using measure::ProbeKind;
+using measure::ProbeOptions;
+
+// The passes over the training people of the paper's probes: 30,000 steps of 50 or 200 inputs over 50,000 people.
+constexpr double kPassesP = 30, kPassesQ = 120;
+constexpr int64_t kFactsSteps = 500;
+
+std::vector<world::Attribute> attributes_of(const std::vector<std::string>& names) {
+  std::vector<world::Attribute> attributes(world::kAttributes.begin(), world::kAttributes.end());
+  if (names.empty()) return attributes;
+  attributes.clear();
+  for (const std::string& name : names) {
+    const auto attribute = world::find_attribute(name);
+    if (!attribute)
+      fail_usage("--attributes: {} is no attribute, expected some of {}", name,
+                 fmt::join(world::attribute_names(), ", "));
+    attributes.push_back(*attribute);
+  }
+  return attributes;
+}
+
+double percent(double share) { return 100 * share; }
+
+// A probe of one model, opened once.
+class Probing {
+ public:
+  Probing(const ProbeConfig& config, const RunInfo& run)
+      : config_(config),
+        any_(AnyModel::open(config.model, config.base_model)),
+        tokenizer_(any_.tokenizer()),
+        transformer_(model::Transformer::load(any_.files(), run.precision, false, any_.merged_values())),
+        name_(config.model.string()) {
+    options_.learning_rate = config.learning_rate;
+    options_.weight_decay = config.weight_decay;
+    options_.seed = run.seed;
+    if (config.rows.empty()) return;
+    check_out(config.rows, OutKind::kFile, config.overwrite, "", "--rows");
+    for (const fs::path& input : {config.model, config.data, config.base_model})
+      check_not_read(config.rows, input, "--rows");
+    check(!fs::exists(config.rows) || !model::has_model_name(config.rows),
+          "--rows {} has the name of a model's file; give another", config.rows.string());
+    rows_.emplace(config.rows);
+  }
+
+  OrderedJson of_world() {
+    if (config_.kind.empty()) fail_usage("--kind is missing: p (at six positions of biographies) or q (at the name)");
+    const bool p = config_.kind == "p";
+    const std::vector<world::Attribute> attributes = attributes_of(config_.attributes);
+    const world::World world = world::World::load(config_.data);
+    check_same_tokenizer(name_, tokenizer_, world);
+    const model::ModelConfig& model = any_.files().config();
+    if (p) model::check_causal(model, name_, "be probed before a value stands there; give --kind q");
+    const measure::WorldProbe data = measure::world_probe(world, tokenizer_, model.max_positions,
+                                                          p ? ProbeKind::kPositions : ProbeKind::kQuery, attributes);
+    OrderedJson known{{"seen", nullptr}, {"nll", nullptr}, {"nll_of_others", nullptr}};
+    if (model.causal) {
+      const measure::Acquaintance a = measure::acquaintance({transformer_, name_}, world, tokenizer_);
+      known = {{"seen", a.seen}, {"nll", a.nll}, {"nll_of_others", a.nll_of_others}};
+      if (!a.seen)
+        run::message(
+            "{} has not seen the people of {}: biographies told of somebody else are as probable to it (loss {:.3f} a "
+            "value's first token, {:.3f} with names exchanged)",
+            name_, config_.data.string(), a.nll, a.nll_of_others);
+    }
+    options_.norm = p ? measure::ProbeNorm::kLayer : measure::ProbeNorm::kBatch;
+    options_.embedding_rank = config_.embedding_rank.value_or(p ? 2 : 16);
+    options_.batch_size = config_.per_device_train_batch_size.value_or(p ? 50 : 200);
+    const double inputs = (p ? kPassesP : kPassesQ) * static_cast<double>(data.train_people);
+    options_.max_steps =
+        config_.max_steps.value_or(static_cast<int64_t>(std::ceil(inputs / static_cast<double>(options_.batch_size))));
+    const std::vector<measure::ProbeScores> scores = train(data.train, data.test, data.targets);
+    write_world_rows(world, data, scores, p);
+
+    OrderedJson result{{"kind", config_.kind}, {"people", {{"train", data.train_people}, {"test", data.test_people}}}};
+    for (const char* part : {"first_token", "whole", "baseline", "ceiling"}) result[part] = OrderedJson::object();
+    for (size_t k = 0; k < scores.size(); ++k) {
+      const char* part = data.meanings[k].whole ? "whole" : "first_token";
+      const std::string& attribute = data.targets[k].name;
+      for (const double a : scores[k].accuracy) result[part][attribute].push_back(percent(a));
+      result["baseline"][part][attribute] = percent(scores[k].baseline);
+      result["ceiling"][part][attribute] = percent(scores[k].ceiling);
+    }
+    result.update(known);
+    return finished(std::move(result));
+  }
+
+  OrderedJson of_facts() {
+    if (!config_.kind.empty()) fail_usage("--kind has no effect: {} is no world", config_.data.string());
+    if (!config_.attributes.empty()) fail_usage("--attributes has no effect: {} is no world", config_.data.string());
+    const measure::FactsProbe data =
+        measure::facts_probe(config_.data, tokenizer_, any_.files().config().max_positions, options_.seed);
+    if (data.left_out > 0) run::message("{} facts are left out: no other subject has their answer", data.left_out);
+    options_.norm = measure::ProbeNorm::kBatch;
+    options_.embedding_rank = config_.embedding_rank.value_or(0);
+    options_.batch_size = config_.per_device_train_batch_size.value_or(200);
+    options_.max_steps = config_.max_steps.value_or(kFactsSteps);
+    const measure::ProbeScores scores = train(data.train, data.test, {data.target})[0];
+    for (size_t i = 0; rows_ && i < data.test.size(); ++i) {
+      const auto subject = static_cast<size_t>(data.test[i].subject);
+      write_row({{"text", data.texts[subject]},
+                 {"answer", data.classes[static_cast<size_t>(data.target.labels[subject])]},
+                 {"predicted", data.classes[static_cast<size_t>(scores.predicted[i])]}});
+    }
+    return finished({{"kind", "facts"},
+                     {"subjects", {{"train", data.train.size()}, {"test", data.test.size()}}},
+                     {"classes", data.classes.size()},
+                     {"accuracy", percent(scores.accuracy[0])},
+                     {"baseline", percent(scores.baseline)},
+                     {"ceiling", percent(scores.ceiling)}});
+  }
+
+ private:
+  std::vector<measure::ProbeScores> train(const std::vector<measure::ProbeInput>& train_inputs,
+                                          const std::vector<measure::ProbeInput>& test_inputs,
+                                          const std::vector<measure::ProbeTarget>& targets) {
+    return measure::probe({transformer_, name_}, train_inputs, test_inputs, targets, options_);
+  }
+
+  void write_row(const OrderedJson& row) {
+    rows_->write(row.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  }
+
+  // A line a test input: of each target the class that is true and those that were read.
+  void write_world_rows(const world::World& world, const measure::WorldProbe& data,
+                        const std::vector<measure::ProbeScores>& scores, bool p) {
+    for (size_t i = 0, entry = 0; rows_ && i < data.test.size(); ++i) {
+      const int64_t person = data.test[i].subject;
+      entry = i > 0 && data.test[i - 1].subject == person ? entry + 1 : 0;
+      OrderedJson row{{"person", person}, {"name", world.people[static_cast<size_t>(person)].full_name()}};
+      if (p) row["entry"] = entry;
+      const size_t positions = data.test[i].rows.size();
+      for (size_t k = 0; k < scores.size(); ++k) {
+        const auto& classes = data.meanings[k].classes;
+        OrderedJson read = OrderedJson::array();
+        for (size_t j = 0; j < positions; ++j)
+          read.push_back(classes[static_cast<size_t>(scores[k].predicted[i * positions + j])]);
+        const auto truth = static_cast<size_t>(data.targets[k].labels[static_cast<size_t>(person)]);
+        row[data.meanings[k].whole ? "whole" : "first_token"][data.targets[k].name] = {{"true", classes[truth]},
+                                                                                       {"read", std::move(read)}};
+      }
+      write_row(row);
+    }
+  }
+
+  OrderedJson finished(OrderedJson result) {
+    if (rows_) rows_->commit();
+    result["embedding_rank"] = options_.embedding_rank;
+    result["steps"] = options_.max_steps;
+    result["batch_size"] = options_.batch_size;
+    result["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+    return result;
+  }
+
+  const ProbeConfig& config_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  AnyModel any_;
+  text::Tokenizer tokenizer_;
+  model::Transformer transformer_;
+  std::string name_;
+  ProbeOptions options_;
+  std::optional<AtomicFile> rows_;  // opened first: a path that cannot be written is no surprise at the end
+};
+
+std::string cells(const OrderedJson& values) {
+  std::string text;
+  for (const OrderedJson& value : values) text += fmt::format("{:>7.1f}", value.get<double>());
+  return text;
+}
+
+}  // namespace
+
+void ProbeConfig::add_to(Options& options) {
+  options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
+  options.add("data", data, "a world, or a file of facts: {\"subject\", \"answer\"} lines")
+      .positional()
+      .required()
+      .placeholder("WORLD|FACTS");
+  options.add("kind", kind, "of a world: p reads biographies before each of the six values, q the full name alone")
+      .one_of({"p", "q"});
+  options.add("attributes", attributes, "only some of a world's attributes").placeholder("A,B");
+  options.group("Probe");
+  options
+      .add("embedding-rank", embedding_rank,
+           "rank of the trained update of the embedding; 2 for p, 16 for q, 0 for facts unless told")
+      .at_least(0)
+      .at_most(1 << 12);
+  options
+      .add("max-steps", max_steps,
+           "optimiser steps; as many passes over the people as in the paper unless told (p 30, q 120), 500 for facts")
+      .at_least(1);
+  options
+      .add("per-device-train-batch-size", per_device_train_batch_size,
+           "biographies, names or facts a step; 50 for p, 200 for others unless told")
+      .at_least(1)
+      .at_most(1 << 20);
+  options.add("learning-rate", learning_rate, "the first one; it falls to 0 in a line").above(0);
+  options.add("weight-decay", weight_decay, "decay of all that is trained").at_least(0);
+  options.group("Options");
+  options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
+      .placeholder("MODEL");
+  options.add("rows", rows, "write a JSON line for each that is scored: what is true and what was read")
+      .placeholder("FILE.jsonl");
+  options.add("overwrite", overwrite, "replace the file --rows, where it exists").flag().not_resolved();
+}
+
+void ProbeConfig::resolve(Options& options) {
+  attributes_of(attributes);
+  if (rows.empty()) options.no_effect("overwrite", "without --rows no file is written");
+}
+
+OrderedJson probe(const ProbeConfig& config, const RunInfo& run) {
+  Probing probing(config, run);
+  return world::is_world(config.data) ? probing.of_world() : probing.of_facts();
+}
+
+std::string probe_table(const OrderedJson& result) {
+  if (result["kind"] == "facts")
+    return fmt::format("accuracy {:.1f} % on {} subjects after training on {} ({} classes; a guess {:.1f} %)\n",
+                       result["accuracy"].get<double>(), result["subjects"]["test"].get<int64_t>(),
+                       result["subjects"]["train"].get<int64_t>(), result["classes"].get<int64_t>(),
+                       result["baseline"].get<double>());
+  const bool p = result["kind"] == "p";
+  std::string text = fmt::format("{:<26}", p ? "read before value" : "read at the name");
+  if (p)
+    for (int position = 0; position < 6; ++position) text += fmt::format("{:>7}", position + 1);
+  else
+    text += fmt::format("{:>7}", "%");
+  text += fmt::format("{:>9}{:>9}\n", "guess", "at most");
+  for (const char* part : {"first_token", "whole"})
+    for (const auto& [attribute, values] : result[part].items())
+      text +=
+          fmt::format("{:<26}{}{:>9.1f}{:>9.1f}\n",
+                      attribute == "birth_date" ? "birth month"
+                                                : fmt::format("{}{}", attribute, part[0] == 'f' ? ", first token" : ""),
+                      cells(values), result["baseline"][part][attribute].get<double>(),
+                      result["ceiling"][part][attribute].get<double>());
+  text += fmt::format(
+      "{} people trained on, {} scored, in percent. guess: always the most frequent value; at most: the share whose "
+      "value some person in training has.\n",
+      result["people"]["train"].get<int64_t>(), result["people"]["test"].get<int64_t>());
+  if (result["seen"] == false) text += "The model has not seen these people.\n";
+  return text;
+}
+
+}  // namespace lethe::study

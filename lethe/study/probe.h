@@ -1,0 +1,37 @@
+// `lethe probe`: what can be read of a frozen model's hidden states, of a world's people (P- and Q-probe) or of the
+// subjects of a file of facts.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lethe/base/options.h"
+#include "lethe/study/run_info.h"
+
+namespace lethe::study {
+
+struct ProbeConfig {
+  fs::path model, data, base_model, rows;
+  std::string kind;                     // "p", "q"; empty: not given
+  std::vector<std::string> attributes;  // none: all six
+  std::optional<int64_t> embedding_rank, max_steps, per_device_train_batch_size;
+  double learning_rate = 1e-3, weight_decay = 0.3;
+  bool overwrite = false;
+
+  void add_to(Options& options);
+  void resolve(Options& options);
+};
+
+// JSON, of a world: {"kind", "people": {"train", "test"}, "first_token": {attribute: [...]}, "whole": {attribute:
+// [...]}, "baseline": {"first_token": {attribute: x}, "whole"}, "ceiling": {same}, "seen", "nll", "nll_of_others",
+// "embedding_rank", "steps", "batch_size", "seconds"}, accuracies in percent: one a position for p, one for q.
+// "baseline" is what guessing the most frequent class would give, "ceiling" how many have a class that some person of
+// the training half has. "seen" (null for a model that reads both ways): whether the model knows the people at all.
+// Of facts: {"kind": "facts", "subjects": {"train", "test"}, "classes", "accuracy", "baseline", "ceiling", ...}.
+OrderedJson probe(const ProbeConfig& config, const RunInfo& run);
+
+// The result as a table for people.
+std::string probe_table(const OrderedJson& result);
+
+}  // namespace lethe::study
