@@ -72,6 +72,10 @@ Option& Option::positional() {
   positional_ = true;
   return *this;
 }
+Option& Option::several() {
+  several_ = true;
+  return positional();
+}
 Option& Option::required() {
   required_ = true;
   return *this;
@@ -255,9 +259,15 @@ bool Options::parse(std::span<const std::string> arguments) {
     } else if (!only_plain && argument.starts_with("--")) {
       i = read_named(arguments, i);
     } else {
-      next = std::find_if(next, options_.end(), [](const Option& o) { return o.positional_ && !o.set_; });
+      next =
+          std::find_if(next, options_.end(), [](const Option& o) { return o.positional_ && (!o.set_ || o.several_); });
       if (next == options_.end()) fail_usage("unexpected argument '{}'; usage: {}", argument, usage());
-      next->set(next->from_text(argument), argument, next->as_typed());
+      Json value = next->from_text(argument);
+      if (next->several_) {  // as they stand: a path may hold a comma
+        value = next->set_ ? next->value_() : Json::array();
+        value.push_back(argument);
+      }
+      next->set(value, argument, next->as_typed());
       ++i;
     }
   }

@@ -57,6 +57,7 @@ class Option {
   Option& one_of(std::vector<std::string> choices);  // of texts
   Option& placeholder(std::string word);             // in help: --out DIR
   Option& positional();                              // also given without its name, in the order of the list
+  Option& several();   // a positional of texts that takes all plain arguments that are left: RUN RUN
   Option& required();
   Option& flag();          // a switch that takes no "on" or "off" from the next argument
   Option& not_resolved();  // has no place in a resolved configuration: --json, --resume
@@ -75,7 +76,7 @@ class Option {
   double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
   bool low_open_ = false, high_open_ = false;
   std::vector<std::string> choices_;
-  bool positional_ = false, required_ = false, flag_ = false, resolved_ = true, only_typed_ = false;
+  bool positional_ = false, several_ = false, required_ = false, flag_ = false, resolved_ = true, only_typed_ = false;
   bool set_ = false, from_file_ = false, overruled_ = false, effective_ = true;
   std::function<void(const Json&)> assign_;
   std::function<void()> reset_;  // to the default

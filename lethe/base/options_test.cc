@@ -268,4 +268,16 @@ TEST_CASE("help shows usage, examples, groups and defaults") {
   CHECK(help.find("Training:") < help.find("Everywhere:"));
 }
 
+TEST_CASE("a positional of several takes all plain arguments, commas and all") {
+  std::vector<std::string> runs;
+  lethe::fs::path out;
+  Options options("report", "");
+  options.add("run", runs, "").several().required();
+  options.add("out", out, "").required();
+  const std::vector<std::string> arguments = {"a", "--out", "page.html", "b,c", "d"};
+  REQUIRE(options.parse(arguments));
+  CHECK(runs == std::vector<std::string>{"a", "b,c", "d"});
+  CHECK(options.usage() == "lethe report RUN [RUN ...] --out PATH [OPTIONS]");
+}
+
 }  // namespace

@@ -109,6 +109,7 @@ std::string Options::usage() const {
   for (const Option& option : options_) {
     if (!option.positional_) continue;
     line += option.required_ ? " " + option.as_typed() : " [" + option.as_typed() + "]";
+    if (option.several_) line += " [" + option.as_typed() + " ...]";
   }
   for (const Option& option : options_) {
     if (option.required_ && !option.positional_) line += " " + option.as_typed() + " " + option.value_word();

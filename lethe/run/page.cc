@@ -12,7 +12,8 @@ namespace {
 
 constexpr const char* kWaves =
     R"(<svg viewBox="0 0 54 24" aria-hidden="true"><path d="M2 5c6-5 11 5 17 0s11 5 17 0 11 5 16 0M2 12c6-5 11 5 17 0s11 5 17 0 11 5 16 0)"
-    R"(M2 19c6-5 11 5 17 0s11 5 17 0 11 5 16 0"/></svg>)";
+    R"(M2 19c6-5 11 5 17 0s11 5 17 0 11 5 16 0"/></svg>
+)";
 
 std::string valid_utf8(std::string_view text) {
   const Json json = std::string(text);
@@ -105,17 +106,23 @@ std::string definitions_html(const std::vector<std::pair<std::string, std::strin
   return html + "</dl>\n";
 }
 
-std::string page_html(std::string_view kicker, std::string_view title, std::string_view summary_html,
-                      std::string_view body_html, std::string_view footer) {
-  return fmt::format(
+std::string page_html(const Page& page) { return pages_html(page, {}); }
+
+std::string pages_html(const Page& first, const std::vector<Page>& pages) {
+  const auto header = [](const Page& page, const char* picture) {
+    return fmt::format(
+        "<header>\n{}<p class=\"kicker\">{}</p>\n<h1>{}</h1>\n<p class=\"summary\">{}</p>\n</header>\n\n", picture,
+        escape_html(page.kicker), escape_html(page.title), page.summary_html);
+  };
+  std::string html = fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta name=\"color-scheme\" content=\"light "
-      "dark\">\n<title>{1}</title>\n<style>{5}</style>\n</head>\n<body>\n<main>\n"
-      "<header>\n{6}\n<p class=\"kicker\">{0}</p>\n<h1>{1}</h1>\n<p "
-      "class=\"summary\">{2}</p>\n</header>\n\n{3}</main>\n"
-      "<footer>{4}</footer>\n</body>\n</html>\n",
-      escape_html(kicker), escape_html(title), summary_html, body_html, escape_html(footer), kPageStyle, kWaves);
+      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>{}</style>\n</head>\n"
+      "<body>\n<main>\n",
+      escape_html(first.title), kPageStyle);
+  html += header(first, kWaves) + first.body_html;
+  for (const Page& page : pages) html += header(page, "") + page.body_html;
+  return html + fmt::format("</main>\n<footer>{}</footer>\n</body>\n</html>\n", escape_html(first.footer));
 }
 
 }  // namespace lethe::run

@@ -27,8 +27,14 @@ std::string grid_html(const std::vector<std::string>& items_html);  // side by s
 std::string details_html(std::string_view summary, std::string_view body_html);
 std::string definitions_html(const std::vector<std::pair<std::string, std::string>>& names_and_values);
 
-// The whole document. `kicker` is the small line above the title, `summary_html` the paragraph below it.
-std::string page_html(std::string_view kicker, std::string_view title, std::string_view summary_html,
-                      std::string_view body_html, std::string_view footer);
+struct Page {
+  std::string kicker, title;  // the small line above the title, and the title
+  std::string summary_html;   // the paragraph below it
+  std::string body_html, footer;
+};
+
+std::string page_html(const Page& page);  // the whole document
+// Several as one document below a title, each with a header of its own; `body_html` stands before them.
+std::string pages_html(const Page& first, const std::vector<Page>& pages);
 
 }  // namespace lethe::run

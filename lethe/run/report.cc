@@ -11,6 +11,7 @@
 #include "lethe/run/progress.h"
 #include "lethe/run/report_parts.h"
 #include "lethe/run/run_folder.h"
+#include "lethe/run/study_parts.h"
 
 namespace lethe::run {
 namespace {
@@ -84,22 +85,39 @@ std::string reproduction(const OrderedJson& results) {
 
 }  // namespace
 
-std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+Page page_of_training(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+  const bool from_nothing = text_at(results, "method") == "pretrain";
   const std::string summary = fmt::format(
       "{} examples, {} steps ({} epochs) by {}; the last step's loss was {}.", text_of(field_at(results, {"examples"})),
       text_of(field_at(results, {"steps"})), number_text(number_at(results, {"epochs"})), text_at(results, "method"),
       number_text(number_at(results, {"loss"})));
-  const std::string body = overview(results) + loss_curves(metrics) + time_spent(results) + reproduction(results);
-  return page_html("Lethe finetune", name_of(text_at(results, "model")) + ", fine-tuned", escape_html(summary), body,
-                   "Written by Lethe " + text_at(results, "lethe"));
+  std::string curves;
+  if (const OrderedJson& points = field_at(results, {"learning_curves"}); points.is_array() && !points.empty())
+    curves = section_html("Learning curves",
+                          "How often the first token of a fact is the model's own choice, within biographies and asked "
+                          "by questions, of people whom training asks about and of the others.",
+                          line_chart_html(learning_curves("Facts that it knows", points)));
+  return {from_nothing ? "Lethe pretrain" : "Lethe finetune",
+          name_of(text_at(results, "model")) + (from_nothing ? ", trained from nothing" : ", fine-tuned"),
+          escape_html(summary),
+          overview(results) + curves + loss_curves(metrics) + time_spent(results) + reproduction(results),
+          "Written by Lethe " + text_at(results, "lethe")};
 }
 
-std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+  return page_html(page_of_training(results, metrics));
+}
+
+Page page_of_update(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
   const std::string body = overview(results) + before_and_after_html(results) + cases_html(results) +
                            others_html(results) + loss_curves(metrics) + movement_html(results) + time_spent(results) +
                            reproduction(results);
-  return page_html("Lethe update", name_of(text_at(results, "model")) + ", updated", summary_html(results), body,
-                   "Written by Lethe " + text_at(results, "lethe"));
+  return {"Lethe update", name_of(text_at(results, "model")) + ", updated", summary_html(results), body,
+          "Written by Lethe " + text_at(results, "lethe")};
+}
+
+std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
+  return page_html(page_of_update(results, metrics));
 }
 
 }  // namespace lethe::run

@@ -6,6 +6,7 @@
 #include "lethe/base/file.h"
 #include "lethe/base/json.h"
 #include "lethe/run/metrics.h"
+#include "lethe/run/page.h"
 
 namespace lethe::run {
 
@@ -16,10 +17,24 @@ namespace lethe::run {
 //    value}, "delta": [{"layer": int or null, "matrix", "norm"}], "cases": [{"prompt", "old", "new", "before",
 //    "forgotten" or null, "after"}]}
 // Where "forgotten" holds a locality, it is against the model's own answers before, as in "after".
+Page page_of_update(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
 std::string update_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
 
-// The page of a fine-tuning: overview, loss curve, time, settings. `results` holds "lethe", "command", "model", "data",
-// "method", "examples", "steps", "epochs", "loss", "out", "seconds": {stage: number}, "settings".
+// The page of a training: overview, learning curves, loss, time, settings. `results` holds "lethe", "command", "model",
+// "data", "method", "examples", "steps", "epochs", "loss", "out", "seconds": {stage: number}, "settings", and where it
+// was trained on a world "learning_curves": the lines of curves.jsonl.
+Page page_of_training(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
 std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics);
+
+// `lethe report`: a run's folder (or OUT, where the folder is OUT/lethe) as it is now; Error where it holds no results.
+struct RunRecord {
+  std::string name;  // of its folder
+  OrderedJson results;
+  std::vector<StepMetrics> metrics;
+};
+RunRecord read_run(const fs::path& folder);
+Page page_of_run(const RunRecord& run);  // as the command itself drew it
+// What can be compared of several: their numbers, and the loss of their last stage.
+std::string side_by_side_html(const std::vector<RunRecord>& runs);
 
 }  // namespace lethe::run

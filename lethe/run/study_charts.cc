@@ -33,38 +33,35 @@ std::string path_of(const StudySection& section, const std::string& attribute, s
   return fmt::format("{}.{}.{}.{}", section.stage, section.part, attribute, place);
 }
 
-std::string answer_cell(const std::string& answer, const std::string& truth, const std::string& heading) {
-  return fmt::format("<td data-label=\"{}\"><span>{}</span></td>", escape_html(heading),
-                     marked_answer_html(answer, "", truth));
-}
-
 }  // namespace
 
-std::string curves_html(const StudySection& section, const OrderedJson& results) {
+LineChart learning_curves(const std::string& title, const OrderedJson& points) {
   struct Series {
     const char *name, *what, *whom;
     size_t colour;
   };
-  // Blue: biographies. Amber: questions. Dashed by the style sheet where the people are those asked about in tests
-  // only.
-  static constexpr Series kSeries[] = {{"in biographies, people asked about in training", "biography", "train", 0},
-                                       {"in biographies, the others", "biography", "test", 2},
-                                       {"in answers, people asked about in training", "question", "train", 4},
-                                       {"in answers, the others", "question", "test", 1}};
+  static constexpr Series kSeries[] = {{"in biographies, of people asked about in training", "biography", "train", 0},
+                                       {"in biographies, of the others", "biography", "test", 2},
+                                       {"in answers, about people asked about in training", "question", "train", 3},
+                                       {"in answers, about the others", "question", "test", 1}};
+  LineChart chart{title, "first tokens right, in percent", "tokens", "%", {}, 100};
+  for (const Series& series : kSeries) {
+    Line line{series.name, {}, series.colour};
+    for (const OrderedJson& point : points) {
+      const double x = number_at(point, {"tokens"}), y = number_at(point, {series.what, series.whom});
+      if (std::isfinite(x) && std::isfinite(y)) line.points.emplace_back(x, y);
+    }
+    if (!line.points.empty()) chart.lines.push_back(std::move(line));
+  }
+  return chart;
+}
+
+std::string curves_html(const StudySection& section, const OrderedJson& results) {
   std::vector<std::string> charts;
   for (const StudyRow& row : rows_of(section, results)) {
-    LineChart chart{
-        row.name.empty() ? section.stage : row.name, "first tokens right, in percent", "tokens", "%", {}, 100};
-    for (const Series& series : kSeries) {
-      Line line{series.name, {}, series.colour};
-      const OrderedJson& curves = value_at(*row.variants[0], section.stage + ".curves");
-      for (const OrderedJson& point : curves.is_array() ? curves : OrderedJson::array()) {
-        const double x = number_at(point, {"tokens"}), y = number_at(point, {series.what, series.whom});
-        if (std::isfinite(x) && std::isfinite(y)) line.points.emplace_back(x, y);
-      }
-      if (!line.points.empty()) chart.lines.push_back(std::move(line));
-    }
-    if (!chart.lines.empty()) charts.push_back(line_chart_html(chart));
+    const OrderedJson& points = value_at(*row.variants[0], section.stage + ".curves");
+    if (points.is_array() && !points.empty())
+      charts.push_back(line_chart_html(learning_curves(row.name.empty() ? section.stage : row.name, points)));
   }
   return charts.empty() ? "" : grid_html(charts);
 }
@@ -106,33 +103,41 @@ std::string study_bars_html(const StudySection& section, const OrderedJson& resu
 
 std::string answers_html(const StudySection& section, const OrderedJson& results) {
   const std::vector<StudyRow> rows = rows_of(section, results);
-  std::string html = R"(<p class="key"><mark class="new">the true answer</mark></p>
-<table class="cases"><thead><tr><th scope="col">question</th>)";
-  for (const StudyRow& row : rows) html += "<th scope=\"col\">" + escape_html(row.name) + "</th>";
-  html += "</tr></thead>\n<tbody>\n";
-  int64_t shown = 0;
   const auto examples_of = [&](const StudyRow& row) -> const OrderedJson& {
     static const OrderedJson none = OrderedJson::array();
     const OrderedJson& examples = value_at(*row.variants[0], section.stage + ".examples");
     return examples.is_array() ? examples : none;
   };
-  for (const StudyRow& first : rows) {  // the first row that has any says what was asked
-    if (examples_of(first).empty()) continue;
-    for (const OrderedJson& example : examples_of(first)) {
-      if (shown++ == section.count) break;
-      const std::string prompt = text_at(example, "prompt"), truth = text_at(example, "truth");
-      html += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escape_html(prompt), escape_html(truth));
-      for (const StudyRow& row : rows) {
-        const OrderedJson& all = examples_of(row);
-        const auto same = [&](const OrderedJson& other) { return text_at(other, "prompt") == prompt; };
-        const auto it = std::ranges::find_if(all, same);
-        html += answer_cell(it == all.end() ? "–" : text_at(*it, "answer"), truth, row.name);
-      }
-      html += "</tr>\n";
+  // One question a person: the first about the first, the second about the second, and so on.
+  std::vector<std::pair<std::string, std::vector<const OrderedJson*>>> people;
+  for (const StudyRow& row : rows) {
+    if (!people.empty()) break;  // the first row that has any says what was asked
+    for (const OrderedJson& example : examples_of(row)) {
+      const std::string person = text_at(example, "person");
+      if (people.empty() || people.back().first != person) people.push_back({person, {}});
+      people.back().second.push_back(&example);
     }
-    break;
   }
-  return shown == 0 ? "" : html + "</tbody></table>\n";
+  if (people.empty()) return "";
+  people.resize(std::min(people.size(), static_cast<size_t>(section.count)));
+  std::string html = R"(<p class="key"><mark class="new">the true answer</mark></p>
+<table class="cases"><thead><tr><th scope="col">question</th>)";
+  for (const StudyRow& row : rows) html += "<th scope=\"col\">" + escape_html(row.name) + "</th>";
+  html += "</tr></thead>\n<tbody>\n";
+  for (size_t i = 0; i < people.size(); ++i) {
+    const OrderedJson& example = *people[i].second[i % people[i].second.size()];
+    const std::string prompt = text_at(example, "prompt"), truth = text_at(example, "truth");
+    html += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escape_html(prompt), escape_html(truth));
+    for (const StudyRow& row : rows) {
+      const OrderedJson& all = examples_of(row);
+      const auto same = [&](const OrderedJson& other) { return text_at(other, "prompt") == prompt; };
+      const auto it = std::ranges::find_if(all, same);
+      html += fmt::format("<td data-label=\"{}\"><span>{}</span></td>", escape_html(row.name),
+                          marked_answer_html(it == all.end() ? "–" : text_at(*it, "answer"), "", truth));
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table>\n";
 }
 
 }  // namespace lethe::run

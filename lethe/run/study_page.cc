@@ -228,7 +228,7 @@ Numbers numbers_at(const StudyRow& row, const std::string& path) {
   return numbers;
 }
 
-std::string study_page(const StudyPage& page, const OrderedJson& results) {
+Page page_of_study(const StudyPage& page, const OrderedJson& results) {
   double total = 0;
   if (const OrderedJson& seconds = field_at(results, {"seconds"}); seconds.is_object())
     for (const auto& [stage, value] : seconds.items())
@@ -243,8 +243,7 @@ std::string study_page(const StudyPage& page, const OrderedJson& results) {
   for (const StudySection& section : page.sections)
     body += section_html(section.title, section.lead, body_of(section, results));
   body += reproduction_html(results);
-  return page_html("Lethe study", page.title, escape_html(page.explains), body,
-                   "Written by Lethe " + text_at(results, "lethe"));
+  return {"Lethe study", page.title, escape_html(page.explains), body, "Written by Lethe " + text_at(results, "lethe")};
 }
 
 std::string study_text(const StudyPage& page, const OrderedJson& results) {

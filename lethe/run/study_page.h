@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lethe/base/json.h"
+#include "lethe/run/page.h"
 
 namespace lethe::run {
 
@@ -46,7 +47,7 @@ struct StudyPage {
   std::vector<StudySection> sections;
 };
 
-std::string study_page(const StudyPage& page, const OrderedJson& results);
+Page page_of_study(const StudyPage& page, const OrderedJson& results);
 std::string study_text(const StudyPage& page, const OrderedJson& results);
 
 }  // namespace lethe::run

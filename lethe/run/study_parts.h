@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lethe/run/chart.h"
 #include "lethe/run/study_page.h"
 
 namespace lethe::run {
@@ -22,6 +23,9 @@ struct Numbers {
   size_t count = 0;
 };
 Numbers numbers_at(const StudyRow& row, const std::string& path);
+
+// Of the lines of curves.jsonl.
+LineChart learning_curves(const std::string& title, const OrderedJson& points);
 
 std::string curves_html(const StudySection& section, const OrderedJson& results);
 std::string staircase_html(const StudySection& section, const OrderedJson& results);

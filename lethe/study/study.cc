@@ -92,7 +92,7 @@ class Study {
     }
     const OrderedJson results = this->results();
     write_file(out_ / run::kResultsFile, results_text(results));
-    write_file(out_ / run::kReportFile, run::study_page(recipe_.page, results));
+    write_file(out_ / run::kReportFile, run::page_html(run::page_of_study(recipe_.page, results)));
     if (text) *text = run::study_text(recipe_.page, results);
     return results;
   }
@@ -324,12 +324,12 @@ OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vect
 
 bool is_study(const fs::path& folder) { return fs::exists(folder / kRecipeFile); }
 
-std::string study_page_of(const fs::path& folder) {
+run::Page study_page_of(const fs::path& folder) {
   check(fs::exists(folder / run::kResultsFile), "{} holds no results yet: the study is not done", folder.string());
   const OrderedJson results = run::read_ordered_json(folder / run::kResultsFile);
   Recipe recipe = parse_recipe(read_file(folder / kRecipeFile), (folder / kRecipeFile).string());
   recipe.page.name = json_string(Json(results), "recipe", (folder / run::kResultsFile).string());
-  return run::study_page(recipe.page, results);
+  return run::page_of_study(recipe.page, results);
 }
 
 }  // namespace lethe::study

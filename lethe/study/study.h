@@ -38,6 +38,6 @@ OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vect
 
 // The page of a study's folder, drawn anew from its results.json and recipe.toml.
 bool is_study(const fs::path& folder);
-std::string study_page_of(const fs::path& folder);
+run::Page study_page_of(const fs::path& folder);
 
 }  // namespace lethe::study

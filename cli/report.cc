@@ -1,0 +1,46 @@
+// lethe report: one HTML page from run folders and studies.
+#include "lethe/run/report.h"
+
+#include "cli/program.h"
+#include "lethe/study/study.h"
+
+namespace lethe::cli {
+
+void report(Arguments arguments) {
+  std::vector<std::string> folders;
+  fs::path out;
+  bool overwrite = false;
+  Common common;
+  Options options("report",
+                  "Draws the page of a run, or of several beside each other, anew: folders that update, finetune,\n"
+                  "pretrain or study wrote. One HTML file, that needs nothing beside it.");
+  options.example("report updated --out page.html", "the proof of an update");
+  options.example("report tuned-1 tuned-2 --out page.html",
+                  "two trainings: numbers and losses side by side, then each");
+  options.example("report out/laboratory-two-cores --out page.html", "a study");
+  options.add("run", folders, "a run's folder, a model that Lethe trained, or the folder of a study")
+      .several()
+      .required();
+  options.add("out", out, "the page to write").required().placeholder("PAGE.html");
+  options.add("overwrite", overwrite, "replace the page, where there is one").flag();
+  if (!common.start(options, arguments)) return;
+  check_out(out, OutKind::kFile, overwrite);
+
+  std::vector<run::Page> pages;
+  std::vector<run::RunRecord> runs;
+  for (const std::string& folder : folders) {
+    if (study::is_study(folder)) {
+      pages.push_back(study::study_page_of(folder));
+    } else {
+      runs.push_back(run::read_run(folder));
+      pages.push_back(run::page_of_run(runs.back()));
+    }
+  }
+  const run::Page cover = {"Lethe report", fmt::format("{} runs", pages.size()), "",
+                           runs.size() > 1 ? run::side_by_side_html(runs) : "", pages[0].footer};
+  write_file(out, pages.size() == 1 ? run::page_html(pages[0]) : run::pages_html(cover, pages));
+  if (common.json) return print_json({{"runs", pages.size()}, {"out", out.string()}});
+  print(fmt::format("written: {}\n", out.string()));
+}
+
+}  // namespace lethe::cli

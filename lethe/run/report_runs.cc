@@ -1,0 +1,78 @@
+// Runs read back from their folders, one page each, and side by side.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lethe/base/error.h"
+#include "lethe/run/chart.h"
+#include "lethe/run/page.h"
+#include "lethe/run/report.h"
+#include "lethe/run/report_parts.h"
+#include "lethe/run/run_folder.h"
+
+namespace lethe::run {
+namespace {
+
+constexpr const char* kCurvesFile = "curves.jsonl";
+
+bool is_update(const OrderedJson& results) { return results.contains("facts_file"); }
+
+}  // namespace
+
+RunRecord read_run(const fs::path& folder) {
+  const fs::path inside = folder / "lethe";
+  const fs::path where = fs::exists(inside / kResultsFile) || holds_record(inside) ? inside : folder;
+  check(fs::exists(where / kResultsFile), "{} holds no {}: {}", folder.string(), kResultsFile,
+        holds_record(where) ? "the run is not complete" : "expected a run's folder, or a model that Lethe trained");
+  RunRecord run{name_of(folder), read_ordered_json(where / kResultsFile), read_metrics(where / kMetricsFile)};
+  check(run.results.is_object() && (is_update(run.results) || run.results.contains("method")),
+        "{} is not what a run of Lethe writes", (where / kResultsFile).string());
+  if (const fs::path curves = where / kCurvesFile; fs::exists(curves)) {
+    run.results["learning_curves"] = OrderedJson::array();
+    for_each_line(curves, [&](int64_t number, std::string_view line) {
+      if (line.empty()) return;
+      run.results["learning_curves"].push_back(
+          OrderedJson(parse_json(line, fmt::format("{}:{}", curves.string(), number))));
+    });
+  }
+  return run;
+}
+
+Page page_of_run(const RunRecord& run) {
+  return is_update(run.results) ? page_of_update(run.results, run.metrics) : page_of_training(run.results, run.metrics);
+}
+
+std::string side_by_side_html(const std::vector<RunRecord>& runs) {
+  struct Column {
+    const char* name;
+    std::initializer_list<std::string_view> path;
+    std::string (*text)(double);
+  };
+  const Column columns[] = {{"steps", {"steps"}, number_text},
+                            {"loss", {"loss"}, number_text},
+                            {"tokens/s", {"tokens_per_second"}, number_text},
+                            {"new answers", {"after", "reliability", "exact_match"}, percent_text},
+                            {"rephrased", {"after", "generality", "exact_match"}, percent_text},
+                            {"others kept", {"after", "locality", "exact_match"}, percent_text},
+                            {"old answers left", {"after", "old", "reliability", "exact_match"}, percent_text}};
+  Table table{"", "", {"run", "method"}, {}};
+  for (const RunRecord& run : runs) table.rows.push_back({run.name, text_at(run.results, "method")});
+  for (const Column& column : columns) {
+    const auto value = [&](const RunRecord& run) { return number_at(run.results, column.path); };
+    if (std::ranges::none_of(runs, [&](const RunRecord& run) { return std::isfinite(value(run)); })) continue;
+    table.head.emplace_back(column.name);
+    for (size_t i = 0; i < runs.size(); ++i) table.rows[i].push_back(column.text(value(runs[i])));
+  }
+  LineChart chart{"Loss", "of the last stage", "step", "loss", {}};
+  for (const RunRecord& run : runs) {
+    Line line{run.name, {}};
+    for (const StepMetrics& m : run.metrics)
+      if (m.stage == run.metrics.back().stage) line.points.emplace_back(static_cast<double>(m.step), m.loss);
+    if (!line.points.empty()) chart.lines.push_back(std::move(line));
+  }
+  return section_html("Side by side", "Answers are counted by exact match.",
+                      table_html(table) + (chart.lines.empty() ? "" : line_chart_html(chart)));
+}
+
+}  // namespace lethe::run

@@ -1,0 +1,155 @@
+#include "lethe/run/study_page.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "lethe/run/study_parts.h"
+
+using namespace lethe;
+using namespace lethe::run;
+
+namespace {
+
+bool has(const std::string& html, const std::string& part) { return html.find(part) != std::string::npos; }
+
+size_t count(const std::string& html, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = html.find(part); at != std::string::npos; at = html.find(part, at + 1)) ++n;
+  return n;
+}
+
+OrderedJson variant(const std::string& augment, int seed, double exact, const OrderedJson& probe) {
+  OrderedJson examples = OrderedJson::array();
+  for (const char* person : {"Ann Bee Cee", "Dan <b>Eff Gee"})
+    for (const char* attribute : {"birth_date", "major"})
+      examples.push_back({{"person", person},
+                          {"attribute", attribute},
+                          {"prompt", std::string("Q ") + attribute + " of " + person},
+                          {"truth", "Music."},
+                          {"answer", exact > 50 ? "Music." : "Physics & co."}});
+  return {{"grid", {{"augment", augment}, {"seed", seed}}},
+          {"stages",
+           {{"ask", {{"mean", {{"exact_match", exact}}}, {"examples", examples}}},
+            {"probe", {{"first_token", probe}}},
+            {"train",
+             {{"curves",
+               {{{"tokens", 1000}, {"biography", {{"train", 1.5}, {"test", 2.5}}}},
+                {{"tokens", 2000}, {"biography", {{"train", 50}, {"test", 60}}}}}}}}}}};
+}
+
+OrderedJson sample() {
+  const OrderedJson stairs = {{"birth_city", {1, 2, 3, 4, 5, 99}}}, flat = {{"birth_city", {98, 98, 98, 98, 98, 99}}};
+  return {{"lethe", "0.1.0"},
+          {"recipe", "small"},
+          {"scale", "two-cores"},
+          {"machine", "2 <cores>"},
+          {"command", "lethe study small"},
+          {"seconds", {{"world", 0.5}, {"train", 61}}},
+          {"variants",
+           {variant("single", 0, 2, stairs), variant("single", 1, 4, stairs), variant("multi", 0, 97.25, flat)}}};
+}
+
+StudySection section(const std::string& show, const std::string& stage) {
+  StudySection section;
+  section.title = "Title & such";
+  section.lead = "A lead.";
+  section.show = show;
+  section.stage = stage;
+  section.rows = {"augment"};
+  return section;
+}
+
+std::string page_of(const StudySection& section) {
+  return page_html(page_of_study({"small", "What?", "It asks <this>.", {section}}, sample()));
+}
+
+}  // namespace
+
+TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and deviation") {
+  StudySection table = section("table", "");
+  table.columns = {{"mean", "ask.mean.exact_match"}, {"gone", "ask.mean.nothing"}};
+  table.paper = {{"single", {9.7, 1}}, {"baseline", {2.7, 0}}, {"other", {5, 5}}};
+  const std::string html = page_of(table);
+  CHECK(has(html, "<td>3.0 ± 1.4<small>9.7</small></td><td>–<small>1.0</small></td>"));
+  CHECK(has(html, "<th scope=\"row\">multi</th><td>97.2</td><td>–</td>"));
+  CHECK(has(html, "<th scope=\"row\">a guess</th><td><small>2.7</small></td>"));
+  CHECK_FALSE(has(html, "other"));
+  CHECK(has(html, "Title &amp; such"));
+  CHECK(has(html, "It asks &lt;this&gt;."));
+  CHECK(has(html, "2 &lt;cores&gt;"));
+  CHECK(has(html, "<dt>time in all</dt><dd>1 min 02 s</dd>"));
+  CHECK_FALSE(has(html, "http"));
+  table.only = {{"augment", {"multi"}}};
+  CHECK_FALSE(has(page_of(table), "<th scope=\"row\">single"));
+
+  const std::string text = study_text({"small", "", "", {table}}, sample());
+  CHECK(text ==
+        "Title & such (in brackets: the paper's)\n"
+        "  augment   mean   gone\n"
+        "  a guess  (2.7)  (0.0)\n"
+        "  multi     97.2      –\n\n");
+}
+
+TEST_CASE("a heat map has a coloured cell for each pair") {
+  StudySection heat = section("heatmap", "");
+  heat.across = "seed";
+  heat.path = "ask.mean.exact_match";
+  heat.paper = {{"single", {7.8, 10.1}}};
+  const std::string html = page_of(heat);
+  CHECK(has(html, "<table class=\"heat\">"));
+  CHECK(has(html, "augment \\ seed"));
+  CHECK(has(html, "<td style=\"background:rgba(23,112,140,0.02)\">4.0<small>10.1</small></td>"));
+  CHECK(has(html, "<th scope=\"row\">multi</th><td style=\"background:rgba(23,112,140,0.54)\">97.2</td><td>–</td>"));
+}
+
+TEST_CASE("the staircase has a chart an attribute, a line a row, and the paper's faint") {
+  StudySection stairs = section("staircase", "probe");
+  stairs.paper["single"]["birth_city"] = {5.9, 100};
+  const std::string html = page_of(stairs);
+  CHECK(has(html, "<figcaption>birth city</figcaption>"));
+  CHECK(count(html, "<path class=\"line faint\" d=\"M") == 2);  // in the legend and in the chart
+  CHECK(has(html, "<title>single: place in the biography 5: 99</title>"));
+  CHECK(has(html, "multi</li>"));
+  CHECK(has(html, "single, the paper’s</li>"));
+}
+
+TEST_CASE("bars of a probe, curves of a training") {
+  const std::string bars = page_of(section("bars", "probe"));
+  CHECK(has(bars, "First tokens of the values"));
+  CHECK(has(bars, ">98.0\u202F%</text>"));
+  CHECK(has(bars, ">1.0\u202F%</text>"));
+  const std::string curves = page_of(section("curves", "train"));
+  CHECK(has(curves, "<figcaption>single<span>first tokens right, in percent</span></figcaption>"));
+  CHECK(has(curves, "in biographies, of the others: tokens 2000: 60"));
+  CHECK_FALSE(has(curves, "in answers"));
+}
+
+TEST_CASE("answers: one question a person, what is true is marked, markup stays text") {
+  const std::string html = page_of(section("answers", "ask"));
+  CHECK(has(html,
+            "<th scope=\"row\">Q birth_date of Ann Bee Cee<small>Music.</small></th>"
+            "<td data-label=\"single\"><span>Physics &amp; co.</span></td>"
+            "<td data-label=\"multi\"><span><mark class=\"new\">Music.</mark></span></td>"));
+  CHECK(has(html, "Q major of Dan &lt;b&gt;Eff Gee"));
+  CHECK_FALSE(has(html, "Q major of Ann"));
+  StudySection one = section("answers", "ask");
+  one.count = 1;
+  CHECK_FALSE(has(page_of(one), "Dan"));
+}
+
+TEST_CASE("what a stage did not give is left out, and the page still stands") {
+  for (const char* show : {"curves", "staircase", "bars", "answers", "text"}) {
+    const std::string html = page_of(section(show, "nothing"));
+    CHECK(has(html, "A lead."));
+    CHECK_FALSE(has(html, "<figure>"));
+  }
+  const OrderedJson results = sample();
+  const OrderedJson& first = results["variants"][0];
+  CHECK(value_at(first, "ask.mean.exact_match") == 2);
+  CHECK(value_at(first, "probe.first_token.birth_city.5") == 99);
+  CHECK(value_at(first, "ask.mean.exact_match.0") == 2);  // a number is a list of one
+  CHECK(value_at(first, "ask.mean.exact_match.1").is_null());
+  CHECK(value_at(first, "probe.first_token.birth_city.6").is_null());
+  CHECK(value_at(first, "ask.none.x").is_null());
+}
