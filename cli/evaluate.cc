@@ -7,6 +7,8 @@
 #include "lethe/base/error.h"
 #include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
+#include "lethe/study/ask_world.h"
+#include "lethe/world/world_files.h"
 
 namespace lethe::cli {
 namespace {
@@ -26,9 +28,25 @@ measure::LocalityAnswers locality_answers(const fs::path& before, const text::To
   return measure::locality_answers({transformer, before.string()}, tokenizer, format, facts);
 }
 
+// On a WORLD: its questions.
+void evaluate_world(Arguments arguments) {
+  study::AskConfig config;
+  Common common;
+  Options options("evaluate", "Asks a model the questions of a WORLD's test half, in percent of right answers.");
+  options.example("evaluate tuned multi5", "people whom it was never asked about in training");
+  options.example("evaluate tuned multi5 --split train --json", "and those whom it was");
+  config.add_to(options);
+  if (!common.start(options, arguments)) return;
+  const OrderedJson json = study::ask_world(config, {.precision = common.dtype()});
+  if (common.json) return print_json(json);
+  print(study::ask_table(json));
+}
+
 }  // namespace
 
 void evaluate(Arguments arguments) {
+  if (std::ranges::any_of(arguments, [](const std::string& word) { return world::is_world(word); }))
+    return evaluate_world(arguments);
   fs::path model, base_model, before, rows;
   facts::FactsFile file;
   std::string template_name = "none";
@@ -41,6 +59,7 @@ void evaluate(Arguments arguments) {
   options.example("evaluate updated facts.json --before SmolLM2 --json",
                   "locality: the share of neighbours' answers that are still those of SmolLM2");
   options.example("evaluate updated facts.json --rows rows.jsonl", "also a line a fact, to look closer");
+  options.example("evaluate tuned WORLD --split train", "the questions of a world that `lethe world make` wrote");
   options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
   file.add_to(options);
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});

@@ -19,11 +19,15 @@ constexpr Verb kVerbs[] = {
     {"update", "forget the old facts, learn the new ones, prove what changed", update},
     {"evaluate", "reliability, generality, locality, portability of a model on a file of facts", evaluate},
     {"finetune", "supervised fine-tuning, all weights or LoRA", finetune},
+    {"pretrain", "train a language model from nothing, on a world or on text", pretrain},
     {"delta", "arithmetic on weights: diff, apply, show", delta},
     {"generate", "complete a prompt, or talk", generate},
     {"perplexity", "the loss of a model on text, token by token if wanted", perplexity},
     {"tokenize", "text to token ids and back", tokenize},
     {"world", "synthetic people: biographies and questions", world},
+    {"study", "run a recipe: one experiment of the papers, start to report", study},
+    {"report", "one HTML page from run folders and studies", report},
+    {"probe", "linear probes on a model's hidden states", probe},
     {"convert", "GGUF files, adapters and directories to a Hugging Face directory", convert},
 };
 

@@ -7,7 +7,7 @@
 namespace lethe::measure {
 
 ToldTokens told_tokens(const text::Tokenizer& tokenizer, const world::Biography& biography) {
-  ToldTokens told{tokenizer.encode(biography.text, false), {}};
+  ToldTokens told{tokenizer.encode(biography.text, false), {}, {}};
   for (const world::Told& attribute : biography.attributes) {
     // The space before a value belongs to its first token.
     const size_t space = attribute.start > 0 && biography.text[attribute.start - 1] == ' ' ? 1 : 0;
@@ -18,6 +18,7 @@ ToldTokens told_tokens(const text::Tokenizer& tokenizer, const world::Biography&
           "person {}: the tokenizer joins the {} with the text before it: \"{}\"", biography.person,
           world::attribute_name(attribute.attribute), biography.text);
     told.first.push_back(std::ssize(before));
+    told.end.push_back(std::ssize(tokenizer.encode(std::string_view(biography.text).substr(0, attribute.end), false)));
   }
   return told;
 }

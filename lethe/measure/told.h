@@ -9,8 +9,9 @@
 namespace lethe::measure {
 
 struct ToldTokens {
-  std::vector<int32_t> ids;    // of the text, without special tokens
-  std::vector<int64_t> first;  // of each attribute told, in the text's order: the index of its value's first token, > 0
+  std::vector<int32_t> ids;  // of the text, without special tokens
+  // Of each attribute told, in the text's order: the index of its value's first token, > 0, and behind its last.
+  std::vector<int64_t> first, end;
 };
 
 // Error: the tokenizer joins an attribute's value with what stands before it.

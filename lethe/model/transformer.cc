@@ -25,9 +25,25 @@ void round_to_stored(const std::string& dtype, float* values, int64_t n) {
 
 KeyValueCache::KeyValueCache(const ModelConfig& config, DType precision, int64_t capacity)
     : precision_(precision),
+      layers_(config.layers),
       capacity_(capacity),
       width_(config.kv_size()),
       memory_(static_cast<size_t>(2 * config.layers * capacity * width_) * tensor::size_of(precision)) {}
+
+KeyValueCache KeyValueCache::copy() const {
+  KeyValueCache other;
+  other.precision_ = precision_;
+  other.layers_ = layers_;
+  other.capacity_ = capacity_;
+  other.width_ = width_;
+  other.length_ = length_;
+  other.memory_ = tensor::Buffer(memory_.size());
+  for (int64_t i = 0; i < 2 * layers_; ++i) {
+    const Tensor from = half(i, length_), to = other.half(i, length_);
+    std::memcpy(to.at(0, 0), from.at(0, 0), static_cast<size_t>(length_ * width_) * tensor::size_of(precision_));
+  }
+  return other;
+}
 
 Tensor KeyValueCache::half(int64_t index, int64_t rows) const {
   check(rows <= capacity_, "a sequence grew to {} tokens, its cache holds {}", rows, capacity_);
@@ -258,10 +274,9 @@ void Transformer::plan(int64_t rows, int64_t targets, bool backward) {
   size_t layer = lora_ ? adapted(rows, std::max({up, qkv, D, F})) : 0;
   if (backward) layer += bytes(rows, D, 4 + act) + bytes(rows, F + config_.q_size() + qkv, act);
   const size_t embedding = embedding_lora_.a ? bytes(rows, D, act) + bytes(rows, rank, 8 + act) : 0;
-  const int64_t block = std::min(targets, head_block());
-  size_t head =
-      bytes(targets, 1, 8) + bytes(targets, D, 4 + act) + bytes(std::min(targets, kLogitsRows), config_.vocab_size, 4);
-  if (backward) head += bytes(targets, D, 8) + bytes(block, config_.vocab_size, act);
+  const int64_t block = std::min(targets, head_block()), line = whole_lines(config_.vocab_size);
+  size_t head = bytes(targets, 1, 8) + bytes(targets, D, 4 + act) + bytes(std::min(targets, kLogitsRows), line, 4);
+  if (backward) head += bytes(targets, D, 8) + bytes(block, line, act);
   if (!head_.lora.empty()) head += adapted(block, D);
   scratch_.reserve((backward ? bytes(rows, D, 4) : 0) + std::max({layer, embedding, head}) + 64 * 1024);
   scratch_.reset();

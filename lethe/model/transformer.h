@@ -26,12 +26,14 @@ class KeyValueCache {
   Tensor keys(int64_t layer, int64_t rows) const { return half(2 * layer, rows); }
   Tensor values(int64_t layer, int64_t rows) const { return half(2 * layer + 1, rows); }
   void grow(int64_t rows) { length_ += rows; }
+  KeyValueCache copy() const;
 
  private:
+  KeyValueCache() = default;
   Tensor half(int64_t index, int64_t rows) const;
 
-  DType precision_;
-  int64_t capacity_, width_, length_ = 0;
+  DType precision_ = DType::kF32;
+  int64_t layers_ = 0, capacity_ = 0, width_ = 0, length_ = 0;
   tensor::Buffer memory_;
 };
 
@@ -80,6 +82,8 @@ class Transformer {
   // The head works through the targets in blocks: fp32 logits of some rows at a time, their gradients of a block of
   // rows at once. Under an adapter both are one, so that both products see its dropout mask.
   static constexpr int64_t kLogitsRows = 256, kHeadBlock = 2048;
+  // Columns of logits as they lie: whole cache lines, whatever the vocabulary.
+  static int64_t whole_lines(int64_t cols) { return (cols + 31) / 32 * 32; }
   int64_t head_block() const { return head_.lora.empty() ? kHeadBlock : kLogitsRows; }
 
   struct Norm {

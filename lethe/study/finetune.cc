@@ -10,10 +10,13 @@
 
 #include "lethe/base/error.h"
 #include "lethe/edit/values.h"
+#include "lethe/measure/questions.h"
 #include "lethe/run/progress.h"
 #include "lethe/run/report.h"
+#include "lethe/study/curves.h"
 #include "lethe/study/inputs.h"
 #include "lethe/study/prepare.h"
+#include "lethe/study/world_data.h"
 #include "lethe/text/dataset.h"
 #include "lethe/train/trainer.h"
 
@@ -27,7 +30,22 @@ struct Data {
   int64_t truncated = 0;  // how many of them were cut
 };
 
-Data read_data(const FinetuneConfig& config, const model::ModelFiles& files) {
+// The questions of a world's training half.
+Data read_world(const FinetuneConfig& config, const model::ModelFiles& files, const world::World& world) {
+  const text::Tokenizer tokenizer = tokenizer_of(files);
+  check_same_tokenizer(config.model.string(), tokenizer, world);
+  Data data{question_examples(tokenizer, world, files.config().causal)};
+  check(!data.examples.empty(), "{}: nobody is in the training half", world.path.string());
+  const int64_t longest = std::ranges::max(data.examples, {}, &text::Example::size).size();
+  check(longest <= files.config().max_positions, "{}: a question with its answer has {} tokens, {} has {} positions",
+        world.path.string(), longest, config.model.string(), files.config().max_positions);
+  if (config.limit > 0 && std::ssize(data.examples) > config.limit)
+    data.examples.resize(static_cast<size_t>(config.limit));
+  return data;
+}
+
+Data read_files(const FinetuneConfig& config, const model::ModelFiles& files) {
+  model::check_causal(files.config(), config.model.string(), "be trained on text; give a WORLD");
   const text::TokenizerSource tokenizer = text::opened_when_needed(
       [&] { return files.has_tokenizer() ? std::optional(tokenizer_of(files)) : std::nullopt; });
   const int64_t positions = files.config().max_positions;
@@ -60,6 +78,8 @@ Data read_data(const FinetuneConfig& config, const model::ModelFiles& files) {
 
 }  // namespace
 
+bool FinetuneConfig::on_world() const { return world::is_world(files[0]); }
+
 FinetuneConfig::FinetuneConfig() {
   training.per_device_train_batch_size = 8;
   training.lr_scheduler_type = "linear";
@@ -67,10 +87,12 @@ FinetuneConfig::FinetuneConfig() {
 
 void FinetuneConfig::add_to(Options& options) {
   options.add("model", model, "a Hugging Face directory or a .gguf file").positional().required().placeholder("MODEL");
-  options.add("data", files, "files of examples: .txt or .jsonl, several by comma")
+  options
+      .add("data", files,
+           "files of examples: .txt or .jsonl, several by comma; or a WORLD: the questions of its training half")
       .positional()
       .required()
-      .placeholder("FILES");
+      .placeholder("FILES|WORLD");
   options.add("out", out, "where the adapter or the model goes").required().placeholder("DIR");
   options.group("Method");
   options.add("method", method, "what is trained").one_of({"full", "lora"});
@@ -90,9 +112,35 @@ void FinetuneConfig::add_to(Options& options) {
   options.explain("learning-rate", "the peak learning rate; 2e-4, of full training 5e-5, unless told");
   options.explain("num-train-epochs", "passes over the examples; 3 unless told");
   lora.add_to(options);
+  options.add("embedding-rank", lora.embedding_rank, "adapt the embedding, too, with this rank; 0: not").at_least(0);
+  options.explain("embedding-rank", "adapt the embedding, too, with this rank; 0: not; on a WORLD 128 unless told");
+  options.group("Learning curves");
+  options
+      .add("eval-steps", eval_steps, "on a WORLD, a point of the curves every N steps; 25 in all unless told; 0: none")
+      .at_least(0);
 }
 
 void FinetuneConfig::resolve(Options& options) {
+  if (on_world()) {  // section 3.2 of the paper's facts: appendix D of Physics of Language Models 3.1
+    if (files.size() > 1) fail_usage("finetune takes one WORLD, or files of examples");
+    options.no_effect("template", "a world's questions are asked as they are");
+    options.no_effect("add-eos-token", "a world's answers end with it");
+    const auto unless_set = [&](const char* name, auto& field, auto value) {
+      if (!options.was_set(name)) field = value;
+    };
+    unless_set("per-device-train-batch-size", training.per_device_train_batch_size, 48);
+    unless_set("lr-scheduler-type", training.lr_scheduler_type, "cosine");
+    unless_set("min-lr-rate", training.min_lr_rate, 0.1);
+    unless_set("weight-decay", training.weight_decay, 0.01);
+    unless_set("adam-epsilon", training.adam_epsilon, 1e-6);
+    unless_set("learning-rate", training.learning_rate, 3e-4);
+    if (method == "lora") {
+      unless_set("embedding-rank", lora.embedding_rank, 128);
+      unless_set("lora-alpha", lora.lora_alpha, 4.0 * static_cast<double>(lora.lora_rank));
+    }
+  } else {
+    options.no_effect("eval-steps", "only a WORLD has learning curves");
+  }
   if (method == "full") {
     train::LoraOptions::no_effect(options, "full trains no LoRA");
     options.no_effect("merge", "full writes the whole model", "method");
@@ -107,7 +155,9 @@ void FinetuneConfig::resolve(Options& options) {
 
 OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   const model::ModelFiles files = open_whole_model(config.model);
-  const Data data = read_data(config, files);
+  std::optional<world::World> world;
+  if (config.on_world()) world = world::World::load(config.files[0]);
+  const Data data = world ? read_world(config, files, *world) : read_files(config, files);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
   RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {config.model}};
@@ -122,7 +172,20 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
   if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
   train::Stage stage{kStage, config.training.learning_rate.value(), config.training.num_train_epochs, 20};
-  const train::StageResult trained = train::train(*model, data.examples, config.training, stage, session);
+  std::optional<LearningCurves> curves;
+  if (world && config.eval_steps != 0) {
+    const int64_t micro = config.training.per_device_train_batch_size * config.training.gradient_accumulation_steps;
+    const int64_t steps = config.training.max_steps.value_or(
+        static_cast<int64_t>(config.training.num_train_epochs.value_or(1) *
+                             static_cast<double>(std::ssize(data.examples)) / static_cast<double>(micro)));
+    curves.emplace(*world, tokenizer_of(files), files.config(), folder.file(kCurvesFile), kCurvePeople,
+                   session.resumes(kStage) ? session.resume->step : 0);
+    stage.watch_steps = config.eval_steps.value_or(std::max<int64_t>(1, steps / kCurvePoints));
+    stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, *model); };
+  }
+  train::ExampleSource source(data.examples, config.training, run.seed, kStage);
+  if (!files.config().causal) source.mask_targets(measure::mask_id(tokenizer_of(files)));
+  const train::StageResult trained = train::train(*model, source, config.training, stage, session);
 
   model::WriteModelOptions options;
   options.overwrite = config.overwrite || config.resume;
@@ -149,6 +212,7 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
                            {"tokens", trained.tokens},
                            {"tokens_per_second", static_cast<double>(trained.tokens) / std::max(trained.seconds, 1e-9)},
                            {"seconds", trained.seconds},
+                           {"curves_seconds", curves ? curves->seconds() : 0},
                            {"out", config.out.string()}};
   OrderedJson page = result;
   page["lethe"] = run.version;

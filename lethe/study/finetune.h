@@ -1,6 +1,7 @@
-// `lethe finetune`: supervised fine-tuning on text data, all weights or LoRA.
+// `lethe finetune`: supervised fine-tuning on text data or on the questions of a world, all weights or LoRA.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,12 @@ struct FinetuneConfig {
   bool template_given = false;  // an error where no record is an instruction
   int64_t limit = 0;
   bool add_eos_token = false, merge = false, overwrite = false, resume = false;
+  std::optional<int64_t> eval_steps;
   train::TrainingConfig training;
   train::LoraOptions lora;
 
-  FinetuneConfig();  // the defaults of transformers' Trainer
+  FinetuneConfig();  // the defaults of transformers' Trainer; on a WORLD resolve() takes the paper's
+  bool on_world() const;
   void add_to(Options& options);
   void resolve(Options& options);
 };

@@ -95,6 +95,19 @@ std::string fingerprint(const std::vector<text::Example>& examples) {
   return fingerprint.text();
 }
 
+std::string fingerprint(const std::vector<std::vector<int32_t>>& entries) {
+  Fingerprint fingerprint;
+  for (const std::vector<int32_t>& ids : entries)
+    fingerprint.add(std::string_view(reinterpret_cast<const char*>(ids.data()), 4 * ids.size()));
+  return fingerprint.text();
+}
+
+std::string fingerprint(const Json& json) {
+  Fingerprint fingerprint;
+  fingerprint.add(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return fingerprint.text();
+}
+
 train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs) {
   if (resume) {
     train::Session::check_settings(folder, run.config_toml);

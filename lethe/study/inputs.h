@@ -18,6 +18,8 @@ namespace lethe::study {
 std::string fingerprint(const model::ModelFiles& files);
 std::string fingerprint(const std::vector<facts::Fact>& facts);
 std::string fingerprint(const std::vector<text::Example>& examples);
+std::string fingerprint(const std::vector<std::vector<int32_t>>& entries);
+std::string fingerprint(const Json& json);
 
 struct Inputs {
   std::string model, model_fingerprint;  // as it was given

@@ -11,9 +11,9 @@ namespace lethe::study {
 struct RunInfo {
   tensor::DType precision = tensor::DType::kF32;
   uint64_t seed = 0;
-  std::string version, command;  // "build/lethe update ...", as it was typed
-  std::string config_toml;       // every setting as it was resolved
-  OrderedJson settings;          // the same
+  std::string version = {}, command = {};  // "build/lethe update ...", as it was typed
+  std::string config_toml = {};       // every setting as it was resolved
+  OrderedJson settings = {};          // the same
 };
 
 }  // namespace lethe::study

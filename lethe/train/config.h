@@ -41,11 +41,12 @@ struct LoraOptions {
   double lora_alpha = 16;
   double lora_dropout = 0;
   std::vector<std::string> lora_target;  // none: the family's usual ones
+  int64_t embedding_rank = 0;            // an option of `finetune` alone
 
   void add_to(Options& options);
   // The options have no effect in this run because of --method: an error where one was set (Options::no_effect).
   static void no_effect(Options& options, const std::string& reason);
-  model::LoraConfig config() const { return {lora_rank, lora_alpha, lora_dropout, lora_target}; }
+  model::LoraConfig config() const { return {lora_rank, lora_alpha, lora_dropout, lora_target, embedding_rank}; }
 };
 
 }  // namespace lethe::train

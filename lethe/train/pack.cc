@@ -24,4 +24,22 @@ model::Batch pack(std::span<const text::Example* const> examples) {
   return batch;
 }
 
+model::Batch pack_masked(std::span<const text::Example* const> examples, int32_t mask) {
+  model::Batch batch;
+  for (const text::Example* example : examples) {
+    const int64_t begin = batch.tokens(), length = example->size();
+    batch.spans.push_back({begin, length, 0, 0});
+    for (int64_t i = 0; i < length; ++i) {
+      const int32_t label = example->labels[static_cast<size_t>(i)];
+      const bool target = label != text::kNoTarget;
+      batch.ids.push_back(target ? mask : example->ids[static_cast<size_t>(i)]);
+      batch.positions.push_back(static_cast<int32_t>(i));
+      if (!target) continue;
+      batch.target_rows.push_back(static_cast<int32_t>(begin + i));
+      batch.target_ids.push_back(label);
+    }
+  }
+  return batch;
+}
+
 }  // namespace lethe::train

@@ -11,4 +11,7 @@ namespace lethe::train {
 // target.
 model::Batch pack(std::span<const text::Example* const> examples);
 
+// For a model that is not causal: the targets' ids become masks, each recovered where it stands (label i at row i).
+model::Batch pack_masked(std::span<const text::Example* const> examples, int32_t mask);
+
 }  // namespace lethe::train

@@ -36,7 +36,7 @@ std::vector<model::Batch> ExampleSource::batches(int64_t step) {
     std::vector<const text::Example*> chosen;
     for (int64_t i = at; i < std::min(end, at + micro_batch_); ++i)
       chosen.push_back(&examples_[static_cast<size_t>(order_[static_cast<size_t>(i)])]);
-    batches.push_back(pack(chosen));
+    batches.push_back(mask_ < 0 ? pack(chosen) : pack_masked(chosen, mask_));
   }
   return batches;
 }

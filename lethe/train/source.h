@@ -24,6 +24,8 @@ class ExampleSource : public Source {
   // `examples` must outlive it; `name` and `seed` name the stream of random numbers that orders are drawn from.
   ExampleSource(const std::vector<text::Example>& examples, const TrainingConfig& config, uint64_t seed,
                 const std::string& name);
+  // For a model that is not causal: the targets are hidden, and recovered where they stand.
+  void mask_targets(int32_t mask) { mask_ = mask; }
   int64_t steps_per_epoch() const override;
   std::vector<model::Batch> batches(int64_t step) override;
 
@@ -35,6 +37,7 @@ class ExampleSource : public Source {
   std::string stream_;
   std::vector<int32_t> order_;
   int64_t ordered_epoch_ = -1;
+  int32_t mask_ = -1;
 };
 
 }  // namespace lethe::train

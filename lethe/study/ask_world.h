@@ -1,0 +1,26 @@
+// `lethe evaluate MODEL WORLD`: the six questions about each person of one half.
+#pragma once
+#include <string>
+
+#include "lethe/base/options.h"
+#include "lethe/study/run_info.h"
+
+namespace lethe::study {
+
+struct AskConfig {
+  fs::path model, world, base_model;
+  std::string split = "test";
+  int64_t limit = 0;
+
+  void add_to(Options& options);
+};
+
+// JSON: {"split", "mean": {"exact_match", "first_token"}, "birth_date": {"exact_match", "first_token", "count"}, ...,
+// "people", "questions", "seconds", "examples": [{"person", "attribute", "prompt", "truth", "answer"}]}: the
+// questions about the first ten people, with what the model says when it is left to answer.
+OrderedJson ask_world(const AskConfig& config, const RunInfo& run);
+
+// The table of such a JSON.
+std::string ask_table(const OrderedJson& json);
+
+}  // namespace lethe::study

@@ -1,0 +1,97 @@
+#include "lethe/study/curves.h"
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include "lethe/base/json.h"
+#include "lethe/measure/questions.h"
+#include "lethe/measure/told.h"
+#include "lethe/study/world_data.h"
+
+namespace lethe::study {
+namespace {
+
+void add_span(model::Batch& batch, const std::vector<int32_t>& ids) {
+  batch.spans.push_back({batch.tokens(), std::ssize(ids), 0, 0});
+  batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
+  for (int32_t i = 0; i < std::ssize(ids); ++i) batch.positions.push_back(i);
+}
+
+// Row i predicts what follows it; where the model is not causal, the token is hidden and recovered where it stands.
+void add_target(model::Batch& batch, int64_t begin, int64_t index, bool causal, int32_t mask) {
+  int32_t& id = batch.ids[static_cast<size_t>(begin + index)];
+  batch.target_rows.push_back(static_cast<int32_t>(begin + index - (causal ? 1 : 0)));
+  batch.target_ids.push_back(id);
+  if (!causal) id = mask;
+}
+
+// A value's other tokens: one that reads in both directions would see them.
+void hide(model::Batch& batch, int64_t begin, int64_t end, int32_t mask) {
+  std::fill(batch.ids.begin() + begin, batch.ids.begin() + end, mask);
+}
+
+}  // namespace
+
+LearningCurves::LearningCurves(const world::World& world, const text::Tokenizer& tokenizer,
+                               const model::ModelConfig& config, fs::path file, int64_t people, int64_t resumed_step)
+    : file_(std::move(file)) {
+  const int32_t end = end_of_text(tokenizer, world.path), mask = measure::mask_id(tokenizer);
+  for (const auto& [half, split] : {std::pair("train", world::Split::kTrain), std::pair("test", world::Split::kTest)}) {
+    Part told{"biography", half, {}}, asked{"question", half, {}};
+    int64_t chosen = 0, last = -1;
+    for (const world::Biography& biography : world.biographies) {
+      if (biography.person == last || world.people[static_cast<size_t>(biography.person)].split != split) continue;
+      last = biography.person;
+      if (chosen++ == people) break;
+      measure::ToldTokens tokens = measure::told_tokens(tokenizer, biography);
+      tokens.ids.insert(tokens.ids.begin(), end);  // as in training, a text follows the end of another
+      if (std::ssize(tokens.ids) > config.max_positions) tokens.ids.resize(static_cast<size_t>(config.max_positions));
+      const int64_t begin = told.batch.tokens();
+      add_span(told.batch, tokens.ids);
+      for (size_t i = 0; i < tokens.first.size(); ++i) {
+        const int64_t value_end = std::min(tokens.end[i] + 1, std::ssize(tokens.ids));
+        if (tokens.first[i] + 1 >= value_end) continue;
+        add_target(told.batch, begin, tokens.first[i] + 1, config.causal, mask);
+        if (!config.causal) hide(told.batch, begin + tokens.first[i] + 2, begin + value_end, mask);
+      }
+    }
+    chosen = 0;
+    for (const world::Question& question : world.questions) {
+      if (question.split != split) continue;
+      if (chosen++ == people * std::ssize(world::kAttributes)) break;
+      const text::Example example = measure::question_example(tokenizer, question, false);
+      const int64_t begin = asked.batch.tokens(), answer = example.size() - example.target_count();
+      std::vector<int32_t> ids = example.ids;
+      if (config.causal) ids.resize(static_cast<size_t>(answer + 1));  // what follows the first token is not looked at
+      add_span(asked.batch, ids);
+      if (!config.causal) hide(asked.batch, begin + answer + 1, begin + example.size(), mask);
+      add_target(asked.batch, begin, answer, config.causal, mask);
+    }
+    for (Part* part : {&told, &asked})
+      if (part->batch.targets() > 0) parts_.push_back(std::move(*part));
+  }
+  if (resumed_step == 0 || !fs::exists(file_)) return;
+  std::istringstream earlier(read_file(file_));
+  for (std::string line; std::getline(earlier, line);) {
+    const Json json = Json::parse(line, nullptr, false);
+    if (json.is_object() && json.value("step", resumed_step + 1) <= resumed_step) lines_ += line + "\n";
+  }
+}
+
+void LearningCurves::measure(int64_t step, int64_t tokens, model::Transformer& model) {
+  const auto begin = std::chrono::steady_clock::now();
+  OrderedJson line{{"step", step}, {"tokens", tokens}};
+  for (const Part& part : parts_) {
+    model::TargetScores scores;
+    model.score(part.batch, scores);
+    int64_t right = 0;
+    for (size_t i = 0; i < scores.argmax.size(); ++i) right += scores.argmax[i] == part.batch.target_ids[i];
+    line[part.kind][part.half] = 100.0 * static_cast<double>(right) / static_cast<double>(part.batch.targets());
+  }
+  lines_ += line.dump() + "\n";
+  write_file(file_, lines_);
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace lethe::study

@@ -1,0 +1,218 @@
+#include "lethe/study/pretrain.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "lethe/base/error.h"
+#include "lethe/measure/questions.h"
+#include "lethe/model/new_model.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/report.h"
+#include "lethe/study/curves.h"
+#include "lethe/study/inputs.h"
+#include "lethe/study/prepare.h"
+#include "lethe/study/world_data.h"
+#include "lethe/tensor/ops.h"
+#include "lethe/text/dataset.h"
+#include "lethe/train/trainer.h"
+#include "lethe/train/windows.h"
+
+namespace lethe::study {
+namespace {
+
+constexpr const char* kStage = "pretrain";
+
+using Entries = std::vector<std::vector<int32_t>>;
+
+struct Data {
+  std::optional<world::World> world;
+  Entries entries, questions;
+};
+
+Data read_data(const PretrainConfig& config, const text::Tokenizer& tokenizer, const fs::path& where) {
+  Data data;
+  if (world::is_world(config.data[0])) {
+    data.world = world::World::load(config.data[0]);
+    data.entries = biography_entries(tokenizer, *data.world);
+    if (config.mixed > 0) data.questions = question_entries(tokenizer, *data.world);
+    const auto longest = std::ranges::max(data.entries, {}, [](const auto& entry) { return entry.size(); }).size();
+    check(static_cast<size_t>(config.training.max_seq_length) >= longest,
+          "--max-seq-length is {}, shorter than the longest biography of {} ({} tokens): expected at least that",
+          config.training.max_seq_length, config.data[0], longest);
+    return data;
+  }
+  const int32_t end = end_of_text(tokenizer, where);
+  for (const std::string& file : config.data)
+    for (text::Example& example : text::read_examples(file, [&] { return &tokenizer; }, {}).examples) {
+      data.entries.push_back(std::move(example.ids));
+      data.entries.back().push_back(end);
+    }
+  return data;
+}
+
+train::Windows windows_of(const PretrainConfig& config, Data& data, const text::Tokenizer& tokenizer, bool causal,
+                          int64_t vocab_size, uint64_t seed) {
+  train::Windows windows(std::move(data.entries), std::move(data.questions),
+                         {.window = config.training.max_seq_length,
+                          .micro_batch = config.training.per_device_train_batch_size,
+                          .micro_batches = config.training.gradient_accumulation_steps,
+                          .mixed = config.mixed,
+                          .seed = seed});
+  if (causal) return windows;
+  train::MaskedWords masked;
+  masked.mask_id = measure::mask_id(tokenizer);
+  masked.separator = tokenizer.eos_id().value();
+  for (int32_t id = 0; id < vocab_size; ++id) {  // a word begins with a space, or is a mark
+    const std::string text = tokenizer.has(id) ? tokenizer.decode(std::vector{id}) : "";
+    masked.starts_word.push_back(text.empty() || !(std::isalnum(static_cast<unsigned char>(text[0])) || text[0] < 0));
+  }
+  windows.mask_words(std::move(masked));
+  return windows;
+}
+
+}  // namespace
+
+PretrainConfig::PretrainConfig() {
+  training.learning_rate = 1e-3;
+  training.lr_scheduler_type = "cosine";
+  training.min_lr_rate = 0.1;
+  training.warmup_ratio = 0.0125;  // 1,000 of 80,000 steps
+  training.weight_decay = 0.1;
+  training.adam_epsilon = 1e-6;
+  training.max_seq_length = 256;
+  training.logging_steps = 10;
+}
+
+void PretrainConfig::add_to(Options& options) {
+  options.add("data", data, "a WORLD, or files of text: .txt or .jsonl, several by comma")
+      .positional()
+      .required()
+      .placeholder("WORLD|FILES");
+  options.add("out", out, "where the model goes").required().placeholder("DIR");
+  options.group("Model");
+  options.add("family", family, "what kind of transformer").one_of({"gpt2-rotary", "gpt2", "llama", "gbert"});
+  options.add("layers", layers, "layers").at_least(1).at_most(1024);
+  options.add("heads", heads, "attention heads").at_least(1).at_most(1024);
+  options.add("hidden-size", hidden_size, "width of the residual stream").at_least(1).at_most(1 << 20);
+  options.add("intermediate-size", intermediate_size, "width of the feed-forward layers; the family's usual unless told")
+      .at_least(1)
+      .at_most(1 << 24);
+  options.add("tokenizer", tokenizer, "a directory with tokenizer.json; a WORLD has its own").placeholder("DIR");
+  options.group("Data");
+  options
+      .add("mixed", mixed,
+           "mixed training: the share of windows that hold questions of the training half; 0: none")
+      .at_least(0)
+      .below(1)
+      .placeholder("QAR");
+  options.add("eval-steps", eval_steps, "a point of the learning curves every N steps; 25 in all unless told; 0: none")
+      .at_least(0);
+  options.add("eval-people", eval_people, "of so many people of each half").at_least(1);
+  options.group("Output");
+  options.add("overwrite", overwrite, "replace the model and the run in --out; other files stay").flag().not_resolved();
+  options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
+  options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
+  training.add_to(options);
+  options.explain("num-train-epochs", "passes over the texts; 100 tellings of each life, of text 1, unless told");
+  options.explain("max-seq-length", "the window: texts are joined and cut to so many tokens");
+  options.explain("per-device-train-batch-size", "windows a forward pass");
+}
+
+void PretrainConfig::resolve(Options& options) {
+  training.resolve(options);
+  options.no_effect("shuffle", "texts come in a new order every pass");
+  const bool is_world = world::is_world(data[0]);
+  if (is_world && data.size() > 1) fail_usage("pretrain takes one WORLD, or files of text");
+  if (is_world) options.no_effect("tokenizer", "the world has its own");
+  if (!is_world) {
+    for (const char* name : {"mixed", "eval-steps", "eval-people"}) options.no_effect(name, "only a WORLD has questions");
+    if (tokenizer.empty()) fail_usage("--tokenizer DIR is needed: files of text have none");
+  }
+  if (training.max_seq_length == 0) training.max_seq_length = 256;
+  if (!training.num_train_epochs && !training.max_steps && !is_world) training.num_train_epochs = 1;
+  if (run_dir.empty()) run_dir = out / "lethe";
+}
+
+OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
+  const bool of_world = world::is_world(config.data[0]);
+  const fs::path tokenizer_path = of_world ? fs::path(config.data[0]) : config.tokenizer;
+  const text::Tokenizer tokenizer = text::Tokenizer::load(tokenizer_path);
+  Data data = read_data(config, tokenizer, tokenizer_path);
+  model::NewModel shape{.family = config.family,
+                        .layers = config.layers,
+                        .heads = config.heads,
+                        .hidden_size = config.hidden_size,
+                        .intermediate_size = config.intermediate_size.value_or(0),
+                        .vocab_size = tokenizer.size(),
+                        .max_positions = config.training.max_seq_length,
+                        .bos_id = tokenizer.bos_id().value_or(-1),
+                        .eos_id = tokenizer.eos_id().value_or(-1)};
+  const bool causal = config.family != "gbert";
+  if (!causal) shape.vocab_size = std::max<int64_t>(shape.vocab_size, measure::mask_id(tokenizer) + 1);
+  const Json model_json = model::new_config(shape);
+  const model::ModelConfig model_config = model::read_config(model_json, "the new model");
+
+  RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {tokenizer_path}};
+  place.inputs.insert(place.inputs.end(), config.data.begin(), config.data.end());
+  check_run(place);
+  run::RunFolder folder = open_run(place);
+  const Inputs inputs = {"the new model", fingerprint(model_json), fmt::format("{}", fmt::join(config.data, ", ")),
+                         fingerprint(data.entries) + fingerprint(data.questions)};
+  if (is_complete(folder, config.resume, run, inputs, config.out)) return folder.json(run::kResultsFile)["result"];
+  train::Session session = open_session(folder, config.resume, run, inputs);
+
+  train::TrainingConfig training = config.training;
+  const size_t texts = data.entries.size();
+  double tellings = 1;  // of a person in one pass
+  if (data.world) tellings = static_cast<double>(texts) / static_cast<double>(data.world->people.size());
+  train::Windows windows = windows_of(config, data, tokenizer, causal, model_config.vocab_size, run.seed);
+  const double passes = training.num_train_epochs.value_or(100 / tellings);
+  if (!training.max_steps) training.max_steps = windows.steps_of(passes);
+
+  model::Transformer model = model::new_transformer(model_config, run.precision, run.seed);
+  train::Stage stage{kStage, training.learning_rate.value(), passes};
+  std::optional<LearningCurves> curves;
+  const int64_t every = config.eval_steps.value_or(std::max<int64_t>(1, *training.max_steps / kCurvePoints));
+  if (data.world && every > 0) {
+    curves.emplace(*data.world, tokenizer, model_config, folder.file(kCurvesFile), config.eval_people,
+                   session.resumes(kStage) ? session.resume->step : 0);
+    stage.watch_steps = every;
+    stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, model); };
+  }
+  const train::StageResult trained = train::train(model, windows, training, stage, session);
+  model::write_new_model(config.out, model_json, model, tokenizer_path, config.overwrite || config.resume);
+
+  const double flops = 6.0 * static_cast<double>(model.parameters().size()) * static_cast<double>(trained.tokens);
+  const OrderedJson result{
+      {"method", kStage},
+      {"family", config.family},
+      {"parameters", model.parameters().size()},
+      {"texts", texts},
+      {"steps", trained.steps},
+      {"epochs", static_cast<double>(trained.steps) / static_cast<double>(windows.steps_of(1))},
+      {"loss", trained.loss},
+      {"tokens", trained.tokens},
+      {"tokens_per_second", static_cast<double>(trained.tokens) / std::max(trained.seconds, 1e-9)},
+      {"seconds", trained.seconds},
+      {"curves_seconds", curves ? curves->seconds() : 0},
+      {"peak_share", flops / std::max(trained.seconds, 1e-9) / tensor::measure_peak_flops(run.precision)},
+      {"out", config.out.string()}};
+  OrderedJson page = result;
+  page["lethe"] = run.version;
+  page["command"] = run.command;
+  page["model"] = config.out.string();
+  page["data"] = inputs.data;
+  page["examples"] = texts;
+  page["seconds"] = {{kStage, trained.seconds}};
+  page["settings"] = run.settings;
+  page["result"] = result;
+  write_file(folder.file(run::kReportFile), run::training_page(page, folder.metrics()));
+  folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
+  remove_state(folder);
+  return result;
+}
+
+}  // namespace lethe::study

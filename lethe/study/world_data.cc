@@ -1,0 +1,40 @@
+#include "lethe/study/world_data.h"
+
+#include "lethe/base/error.h"
+#include "lethe/measure/questions.h"
+
+namespace lethe::study {
+
+int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where) {
+  const std::optional<int32_t> end = tokenizer.eos_id();
+  check(end.has_value(), "{}: its tokenizer_config.json names no eos_token, expected the one that ends a text",
+        where.string());
+  return *end;
+}
+
+std::vector<std::vector<int32_t>> biography_entries(const text::Tokenizer& tokenizer, const world::World& world) {
+  const int32_t end = end_of_text(tokenizer, world.path);
+  std::vector<std::vector<int32_t>> entries;
+  entries.reserve(world.biographies.size());
+  for (const world::Biography& biography : world.biographies) {
+    entries.push_back(tokenizer.encode(biography.text, false));
+    entries.back().push_back(end);
+  }
+  return entries;
+}
+
+std::vector<std::vector<int32_t>> question_entries(const text::Tokenizer& tokenizer, const world::World& world) {
+  std::vector<std::vector<int32_t>> entries;
+  for (text::Example& example : question_examples(tokenizer, world)) entries.push_back(std::move(example.ids));
+  return entries;
+}
+
+std::vector<text::Example> question_examples(const text::Tokenizer& tokenizer, const world::World& world, bool with_end) {
+  end_of_text(tokenizer, world.path);
+  std::vector<text::Example> examples;
+  for (const world::Question& question : world::training_questions(world))
+    examples.push_back(measure::question_example(tokenizer, question, with_end));
+  return examples;
+}
+
+}  // namespace lethe::study

@@ -1,0 +1,23 @@
+// A WORLD as data to train on: its texts and questions in a model's tokens.
+#pragma once
+#include <vector>
+
+#include "lethe/text/example.h"
+#include "lethe/text/tokenizer.h"
+#include "lethe/world/world_files.h"
+
+namespace lethe::study {
+
+// The end-of-text token; Error where the tokenizer names none.
+int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where);
+
+// Entries of a pretraining: each biography, and the end-of-text token behind it.
+std::vector<std::vector<int32_t>> biography_entries(const text::Tokenizer& tokenizer, const world::World& world);
+// The same of the questions that training may see, with their answers.
+std::vector<std::vector<int32_t>> question_entries(const text::Tokenizer& tokenizer, const world::World& world);
+
+// The questions that training may see as examples: the answer is the target and, `with_end`, the end-of-text token.
+std::vector<text::Example> question_examples(const text::Tokenizer& tokenizer, const world::World& world,
+                                             bool with_end = true);
+
+}  // namespace lethe::study
