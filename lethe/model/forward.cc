@@ -157,10 +157,11 @@ double Transformer::head(const Batch& batch, const Context& context, TargetScore
   tensor::gather_rows(x_TD, rows, x_ND);
   norm_forward(final_norm_, x_ND, y_ND, mean, rstd);
 
-  const Tensor logits_NV = scratch_.take(DType::kF32, std::min(padded, kLogitsRows), V);
+  const int64_t line = whole_lines(V);
+  const Tensor logits_NV = scratch_.take(DType::kF32, std::min(padded, kLogitsRows), line).col_range(0, V);
   Tensor dlogits_NV, dy_ND;
   if (dx_TD) {
-    dlogits_NV = scratch_.take(precision_, std::min(padded, head_block()), V);
+    dlogits_NV = scratch_.take(precision_, std::min(padded, head_block()), line).col_range(0, V);
     dy_ND = scratch_.take(DType::kF32, padded, D);
   }
   Pass pass = context.pass;

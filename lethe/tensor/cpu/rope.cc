@@ -8,10 +8,31 @@ HWY_BEFORE_NAMESPACE();
 namespace lethe::tensor::HWY_NAMESPACE {
 namespace {
 
+#if HWY_TARGET != HWY_SCALAR
+// turn_row() where a and b together are one vector: a quarter of a head of 64 columns, on AVX-512.
+template <class X>
+void turn_vectors(X* x, int64_t heads, int64_t head_stride, const float* cos, const float* sin, int64_t half,
+                  bool inverse) {
+  HWY_ALIGN float c[HWY_MAX_BYTES / sizeof(float)], s[HWY_MAX_BYTES / sizeof(float)];
+  for (int64_t i = 0; i < half; ++i) {
+    c[i] = c[i + half] = cos[i];
+    s[i] = inverse ? sin[i] : -sin[i];
+    s[i + half] = -s[i];
+  }
+  for (int64_t h = 0; h < heads; ++h, x += head_stride) {
+    const Floats ab = load(x), ba = hn::ConcatLowerUpper(FloatTag(), ab, ab);
+    store(hn::MulAdd(ba, load(s), hn::Mul(ab, load(c))), x);
+  }
+}
+#endif
+
 // a' = a * cos - b * sin,  b' = b * cos + a * sin,  with b `half` columns behind a.
 template <class X>
 void turn_row(X* x, int64_t heads, int64_t head_stride, const float* cos, const float* sin, int64_t half,
               bool inverse) {
+#if HWY_TARGET != HWY_SCALAR
+  if (2 * half == lanes()) return turn_vectors(x, heads, head_stride, cos, sin, half, inverse);
+#endif
   const Floats sign = set(inverse ? -1 : 1);
   for (int64_t h = 0; h < heads; ++h, x += head_stride) {
     for_vectors(half, [&](int64_t i, auto part) HWY_ATTR {

@@ -22,8 +22,8 @@ TEST_CASE("rope turns pairs of columns by the angle of the position, and back") 
   for_each_target([] {
     const std::vector<int32_t> positions{0, 5, 2, 19, 0};
     for (const DType dtype : {DType::kF32, DType::kBF16}) {
-      for (const auto& shape :
-           std::vector<std::array<int64_t, 3>>{{1, 2, 1}, {3, 64, 32}, {2, 20, 7}, {2, 130, 65}, {1, 128, 63}}) {
+      for (const auto& shape : std::vector<std::array<int64_t, 3>>{
+               {1, 2, 1}, {3, 64, 32}, {2, 20, 7}, {2, 130, 65}, {1, 128, 63}, {2, 64, 8}, {3, 20, 4}}) {
         const int64_t heads = shape[0], head_dim = shape[1], half = shape[2];
         CAPTURE(head_dim);
         const Angles angles(20, half);
