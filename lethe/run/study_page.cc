@@ -84,14 +84,16 @@ Cells table_cells(const StudySection& section, const OrderedJson& results) {
 
 Cells heat_cells(const StudySection& section, const OrderedJson& results) {
   Cells cells;
-  for (const OrderedJson& variant : field_at(results, {"variants"})) {
-    const std::string value = text_of_axis(field_at(variant, {"grid", section.across}));
-    if (std::ranges::find(cells.head, value) == cells.head.end()) cells.head.push_back(value);
-  }
-  for (const StudyRow& row : rows_of(section, results)) {
-    Cells::Row& entry =
-        cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, cells.head.size())});
+  const std::vector<StudyRow> rows = rows_of(section, results);
+  for (const StudyRow& row : rows)
+    for (const OrderedJson* variant : row.variants) {
+      const std::string value = text_of_axis(field_at(*variant, {"grid", section.across}));
+      if (std::ranges::find(cells.head, value) == cells.head.end()) cells.head.push_back(value);
+    }
+  for (const StudyRow& row : rows) {
+    Cells::Row& entry = cells.rows.emplace_back(Cells::Row{row.name, {}, {}});
     for (const std::string& value : cells.head) {
+      entry.paper.push_back(number_at(section.paper, {row.name, value}));
       StudyRow part{row.name, {}};
       for (const OrderedJson* variant : row.variants)
         if (text_of_axis(field_at(*variant, {"grid", section.across})) == value) part.variants.push_back(variant);

@@ -34,8 +34,9 @@ struct StudySection {
   std::vector<StudyColumn> columns;
   std::string across, path;  // of a heat map: an axis, and the number
   std::string stage, part = "first_token";
-  OrderedJson paper;  // row: its numbers in the order of the columns; of a staircase {attribute: [a number a position]}
-  OrderedJson only;   // axis: [values]; variants with others are left out
+  OrderedJson paper;   // row: its numbers in the order of the columns; of a heat map {column: number}, of a
+                       // staircase {attribute: [a number a position]}
+  OrderedJson only;    // axis: [values]; variants with others are left out
   int64_t count = 10;  // of answers
 };
 

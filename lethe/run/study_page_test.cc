@@ -95,7 +95,7 @@ TEST_CASE("a heat map has a coloured cell for each pair") {
   StudySection heat = section("heatmap", "");
   heat.across = "seed";
   heat.path = "ask.mean.exact_match";
-  heat.paper = {{"single", {7.8, 10.1}}};
+  heat.paper["single"] = {{"0", 7.8}, {"1", 10.1}};
   const std::string html = page_of(heat);
   CHECK(has(html, "<table class=\"heat\">"));
   CHECK(has(html, "augment \\ seed"));

@@ -30,13 +30,14 @@ class Call {
 struct Command {
   std::string name;  // "world make"
   std::function<std::unique_ptr<Call>()> call;
-  std::string mark = "";  // a file in what it writes, by which other commands know it: world.toml
+  std::string mark = "";                    // a file in what it writes, by which other commands know it: world.toml
+  std::string state = "lethe/config.toml";  // one that is there from when --resume can go on
 };
 
 // The command of a Config with add_to(Options&) and, where it has one, resolve(Options&).
 template <typename Config>
 Command command(const std::string& name, std::function<OrderedJson(const Config&, const RunInfo&)> work,
-                const std::string& mark = "") {
+                const std::string& mark = "", const std::string& state = "lethe/config.toml") {
   class ConfigCall : public Call {
    public:
     ConfigCall(const std::string& name, std::function<OrderedJson(const Config&, const RunInfo&)> work)
@@ -53,7 +54,7 @@ Command command(const std::string& name, std::function<OrderedJson(const Config&
     Config config_;
     std::function<OrderedJson(const Config&, const RunInfo&)> work_;
   };
-  return {name, [=]() -> std::unique_ptr<Call> { return std::make_unique<ConfigCall>(name, work); }, mark};
+  return {name, [=]() -> std::unique_ptr<Call> { return std::make_unique<ConfigCall>(name, work); }, mark, state};
 }
 
 // What a stage of a recipe may call.

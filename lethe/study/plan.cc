@@ -15,7 +15,7 @@
 namespace lethe::study {
 namespace {
 
-constexpr const char* kOut = "{out}";  // no name of a recipe: nothing else is left in braces
+constexpr const char* kStages = "{stages}";  // no name of a recipe: nothing else is left in braces
 constexpr const char* kReserved[] = {"out", "run-dir", "resume", "overwrite", "config", "help", "version"};
 
 struct Bound {  // what a name in braces stands for
@@ -58,6 +58,11 @@ Json bound(const Json& value, const Names& names, const std::string& where, cons
     text.replace(text.find(braces), braces.size(), typed(it->second.value, where));
   }
   return text;
+}
+
+std::string with_dashes(std::string name) {
+  std::ranges::replace(name, '_', '-');
+  return name;
 }
 
 bool holds(const Condition& condition, const Names& names) {
@@ -176,7 +181,7 @@ class Planner {
       const size_t place = add_work(stage, names, grid, written.axes);
       variant.stages.emplace_back(stage.name, place);
       written.work = place;
-      written.value = fmt::format("{}/{}/out", kOut, plan_.work[place].folder());
+      written.value = fmt::format("{}/{}/out", kStages, plan_.work[place].folder());
       names[stage.name] = std::move(written);
     }
     plan_.variants.push_back(std::move(variant));
@@ -189,8 +194,7 @@ class Planner {
     for (const auto* conditions : {&stage.when, &stage.unless})
       for (const Condition& condition : *conditions) axes.insert(condition.axis);
     for (const Setting& setting : stage.settings) {
-      std::string dashed = setting.name;
-      std::ranges::replace(dashed, '_', '-');
+      const std::string dashed = with_dashes(setting.name);
       if (std::ranges::find(kReserved, dashed) != std::end(kReserved))
         fail_usage("{}: {} is the study's to give", setting.where, dashed);
       const Json value = bound(setting.value, names, setting.where, [&](const Bound& used) {
@@ -201,7 +205,7 @@ class Planner {
           fail_usage("{}: stage '{}' leaves no files: `lethe {}` has no --out", setting.where, read.stage,
                      read.command);
       });
-      work.options.emplace_back(dashed, typed(value, setting.where));
+      if (value != Json::array()) work.options.emplace_back(dashed, typed(value, setting.where));
     }
     std::vector<std::string> label;
     for (const auto& [axis, value] : grid.items())
@@ -226,16 +230,16 @@ class Planner {
     const std::unique_ptr<Call> unresolved = new_call(), call = new_call();
     Options& options = unresolved->options();
     work.writes = options.has("out");
-    if (work.writes) work.options.emplace_back("out", fmt::format("{}/out", kOut));
+    if (work.writes) work.options.emplace_back("out", fmt::format("{}/out", kStages));
     try {
-      options.parse(work.arguments(kOut));
+      options.parse(work.arguments(kStages));
       const OrderedJson given = options.json();  // before resolve(), which the version of the program may change
       work.key = fmt::format(
           "{:016x}",
           fnv1a(OrderedJson{
               {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}}
                     .dump(-1, ' ', false, OrderedJson::error_handler_t::replace)));
-      if (work.writes) work.options.back().second = fmt::format("{}/{}/out", kOut, work.folder());
+      if (work.writes) work.options.back().second = fmt::format("{}/{}/out", kStages, work.folder());
       call->options().parse(work.arguments(marks_.path()));
       call->resolve();
       if (const fs::path out = marks_.path() / work.folder() / "out"; !command.mark.empty() && !fs::exists(out)) {
@@ -245,10 +249,10 @@ class Planner {
     } catch (const UsageError& error) {
       const std::string message = error.what();
       std::string where = stage.where;  // of the option that the message names, else of the stage
-      for (size_t i = 0; i < stage.settings.size(); ++i)
-        if (message.starts_with("--" + work.options[i].first) ||
-            message.starts_with("unknown option --" + work.options[i].first))
-          where = stage.settings[i].where;
+      for (const Setting& setting : stage.settings) {
+        const std::string option = "--" + with_dashes(setting.name);
+        if (message.starts_with(option) || message.starts_with("unknown option " + option)) where = setting.where;
+      }
       throw UsageError(fmt::format("{}: stage '{}'{}: {}", where, work.stage,
                                    work.label.empty() ? "" : " of " + work.label, message));
     }
@@ -265,12 +269,12 @@ class Planner {
 
 }  // namespace
 
-std::vector<std::string> Work::arguments(const fs::path& out) const {
+std::vector<std::string> Work::arguments(const fs::path& stages) const {
   std::vector<std::string> arguments;
   for (const auto& [name, value] : options) {
     std::string text = value;
-    for (size_t at = text.find(kOut); at != std::string::npos; at = text.find(kOut, at))
-      text.replace(at, std::string_view(kOut).size(), out.string()), at += out.string().size();
+    for (size_t at = text.find(kStages); at != std::string::npos; at = text.find(kStages, at))
+      text.replace(at, std::string_view(kStages).size(), stages.string()), at += stages.string().size();
     arguments.push_back(fmt::format("--{}={}", name, text));
   }
   return arguments;

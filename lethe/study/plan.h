@@ -16,13 +16,13 @@ struct Work {
   std::string stage, command, where;
   std::string key;                                           // 16 hexadecimal digits
   std::string label;                                         // "augment=single": the axes that it depends on
-  std::vector<std::pair<std::string, std::string>> options;  // values as typed; "{out}" stands for the study's folder
+  std::vector<std::pair<std::string, std::string>> options;  // values as typed; "{stages}" is the folder of all stages
   std::vector<size_t> reads;                                 // places in Plan::work, all smaller than its own
   bool keep = true;
   bool writes = false;  // it has --out
 
-  std::string folder() const { return "stages/" + stage + "-" + key; }  // under the study's
-  std::vector<std::string> arguments(const fs::path& out) const;        // "--people=1000" ...
+  std::string folder() const { return stage + "-" + key; }           // in the folder of all stages
+  std::vector<std::string> arguments(const fs::path& stages) const;  // "--people=1000" ...
 };
 
 struct Variant {

@@ -8,6 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/measure/probe_facts.h"
+#include "lethe/measure/probe_readings.h"
 #include "lethe/measure/probe_world.h"
 #include "lethe/model/model_files.h"
 #include "lethe/run/progress.h"
@@ -99,12 +100,17 @@ class Probing {
       result["baseline"][part][attribute] = percent(scores[k].baseline);
       result["ceiling"][part][attribute] = percent(scores[k].ceiling);
     }
+    if (p && world.spec.augment.order == world::Augmentation::kCoupled && !world.spec.rewrite)
+      result["by_told"] = measure::readings_by_told(world, data, scores);
+    if (!config_.old_world.empty())
+      result["changed"] = measure::readings_of_changed(world, world::World::load(config_.old_world), data, scores);
     result.update(known);
     return finished(std::move(result));
   }
 
   OrderedJson of_facts() {
     if (!config_.kind.empty()) fail_usage("--kind has no effect: {} is no world", config_.data.string());
+    if (!config_.old_world.empty()) fail_usage("--old-world has no effect: {} is no world", config_.data.string());
     if (!config_.attributes.empty()) fail_usage("--attributes has no effect: {} is no world", config_.data.string());
     const measure::FactsProbe data =
         measure::facts_probe(config_.data, tokenizer_, any_.files().config().max_positions, options_.seed);
@@ -117,8 +123,8 @@ class Probing {
     for (size_t i = 0; rows_ && i < data.test.size(); ++i) {
       const auto subject = static_cast<size_t>(data.test[i].subject);
       write_row({{"text", data.texts[subject]},
-                 {"answer", data.classes[static_cast<size_t>(data.target.labels[subject])]},
-                 {"predicted", data.classes[static_cast<size_t>(scores.predicted[i])]}});
+                 {"true", data.classes[static_cast<size_t>(data.target.labels[subject])]},
+                 {"read", data.classes[static_cast<size_t>(scores.predicted[i])]}});
     }
     return finished({{"kind", "facts"},
                      {"subjects", {{"train", data.train.size()}, {"test", data.test.size()}}},
@@ -197,6 +203,10 @@ void ProbeConfig::add_to(Options& options) {
   options.add("kind", kind, "of a world: p reads biographies before each of the six values, q the full name alone")
       .one_of({"p", "q"});
   options.add("attributes", attributes, "only some of a world's attributes").placeholder("A,B");
+  options
+      .add("old-world", old_world,
+           "with q: the WORLD before it was changed; also says whether the new value, the old one or neither is read")
+      .placeholder("WORLD");
   options.group("Probe");
   options
       .add("embedding-rank", embedding_rank,
@@ -224,6 +234,7 @@ void ProbeConfig::add_to(Options& options) {
 
 void ProbeConfig::resolve(Options& options) {
   attributes_of(attributes);
+  if (kind == "p") options.no_effect("old-world", "a biography tells the value; give --kind q");
   if (rows.empty()) options.no_effect("overwrite", "without --rows no file is written");
 }
 

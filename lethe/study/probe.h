@@ -12,7 +12,7 @@
 namespace lethe::study {
 
 struct ProbeConfig {
-  fs::path model, data, base_model, rows;
+  fs::path model, data, base_model, rows, old_world;
   std::string kind;                     // "p", "q"; empty: not given
   std::vector<std::string> attributes;  // none: all six
   std::optional<int64_t> embedding_rank, max_steps, per_device_train_batch_size;
@@ -27,8 +27,11 @@ struct ProbeConfig {
 // [...]}, "baseline": {"first_token": {attribute: x}, "whole"}, "ceiling": {same}, "seen", "nll", "nll_of_others",
 // "embedding_rank", "steps", "batch_size", "seconds"}, accuracies in percent: one a position for p, one for q.
 // "baseline" is what guessing the most frequent class would give, "ceiling" how many have a class that some person of
-// the training half has. "seen" (null for a model that reads both ways): whether the model knows the people at all.
-// Of facts: {"kind": "facts", "subjects": {"train", "test"}, "classes", "accuracy", "baseline", "ceiling", ...}.
+// the training half has. With --old-world, of a Q-probe, "changed": how often it reads the new value, the old one or
+// neither on the name of people whose value changed; of a P-probe on a world of couples "by_told" (both:
+// lethe/measure/probe_readings.h). "seen" (null for a model that reads both ways): whether the model knows the people
+// at all. Of facts: {"kind": "facts", "subjects": {"train", "test"}, "classes", "accuracy", "baseline", "ceiling",
+// ...}.
 OrderedJson probe(const ProbeConfig& config, const RunInfo& run);
 
 // The result as a table for people.

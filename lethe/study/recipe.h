@@ -16,12 +16,13 @@
 //   name = "world"                          # "{world}" is what this stage writes, for stages below
 //   command = "world make"
 //   people = "{people}"                     # an option of the command; "{x}" alone has the type of the variable x
-//   augment = "{augment}"
+//   augment = "{augment}"                   # an empty list [] is no value: the option is not given
 //   keep = false                            # what it writes is removed after its last reader; its result stays
 //   [[stage]]
 //   name = "ask"
 //   command = "evaluate"
-//   when = { augment = "single" }           # only for variants with this value (or one of a list); unless: for all others
+//   when = { augment = "single" }           # only for variants with this value (or one of a list); unless: for all
+//   others
 //   ...
 //   [[section]]                             # lethe/run/study_page.h
 //   title = "..."

@@ -125,6 +125,13 @@ run::StudySection read_section(TomlTable table, const Recipe& recipe) {
       section.only[condition.axis] = condition.values;
   if ((table_or_heat || section.show == "staircase") && table.has("paper"))
     section.paper = read_paper(table.table("paper"), section.show == "staircase", columns);
+  if (section.show == "heatmap")  // by the names of the columns, of which a scale may run some only
+    for (auto& [row, numbers] : section.paper.items()) {
+      OrderedJson named = OrderedJson::object();
+      for (const Axis& axis : recipe.grid)
+        for (size_t i = 0; axis.name == section.across && i < columns; ++i) named[axis.values[i].name] = numbers[i];
+      numbers = std::move(named);
+    }
   table.finish();
   return section;
 }

@@ -56,8 +56,9 @@ class Study {
     plan_ = make_plan(recipe_, commands, options);
     out_ = config.out;
     if (out_.empty()) out_ = fs::path("out") / fmt::format("{}-{}", recipe_.name, recipe_.scale(config.scale).name);
-    if (out_.string().find(',') != std::string::npos)
-      fail_usage("--out {}: expected a path without a comma, which would end a file's name in lists", out_.string());
+    stages_ = config.stages.empty() ? out_ / "stages" : config.stages;
+    if (stages_.string().find(',') != std::string::npos)
+      fail_usage("{}: expected a path without a comma, which would end a file's name in lists", stages_.string());
     check(!config.resume || is_study(out_), "--resume: {} holds no study", out_.string());
     check(!fs::exists(out_) || is_study(out_) || (fs::is_directory(out_) && fs::is_empty(out_)),
           "--out {} exists and holds no study; give another", out_.string());
@@ -70,7 +71,7 @@ class Study {
       const Work& work = plan_.work[i];
       stages.push_back({{"stage", work.stage},
                         {"label", work.label},
-                        {"folder", (out_ / work.folder()).string()},
+                        {"folder", (stages_ / work.folder()).string()},
                         {"done", !to_do_[i]}});
       if (text) *text += fmt::format("{} {}{}\n", to_do_[i] ? "to do" : "done ", work.stage, with_space(work.label));
     }
@@ -81,8 +82,11 @@ class Study {
     std::error_code error;
     fs::create_directories(out_, error);
     check(!error, "cannot make the directory {}: {}", out_.string(), error.message());
-    run::Descriptor lock;
+    fs::create_directories(stages_, error);
+    check(!error, "cannot make the directory {}: {}", stages_.string(), error.message());
+    run::Descriptor lock, stages_lock;
     run::lock_folder(out_, lock, "wait for it, or give another --out");
+    run::lock_folder(stages_, stages_lock, "wait for it, or give another --stages");
     write_file(out_ / kRecipeFile, recipe_.text);
     const auto count = std::ranges::count(to_do_, true);
     if (count < std::ssize(to_do_)) run::message("{} of {} stages are done", std::ssize(to_do_) - count, to_do_.size());
@@ -98,7 +102,7 @@ class Study {
   }
 
  private:
-  fs::path folder(size_t i) const { return out_ / plan_.work[i].folder(); }
+  fs::path folder(size_t i) const { return stages_ / plan_.work[i].folder(); }
 
   // A stage is to do where it has no stage.json, or where what it wrote is gone and a stage to do reads it.
   void find_done() {
@@ -122,16 +126,17 @@ class Study {
     run::message("[{}/{}] {}{}{}", i + 1, plan_.work.size(), work.stage, with_space(work.label), time_left(i));
     if (interrupted()) throw Interrupted(fmt::format("interrupted before stage '{}'", work.stage));
     const fs::path run_dir = folder(i) / "out" / "lethe";
-    const bool resume = fs::exists(run_dir / run::kConfigFile) && !fs::exists(folder(i) / kStageFile);
+    const Command& command = command_named(commands_, work.command, work.where);
+    const bool resume = fs::exists(folder(i) / "out" / command.state) && !fs::exists(folder(i) / kStageFile);
     if (!resume) fs::remove_all(folder(i));
     std::error_code error;
     fs::create_directories(folder(i), error);
     check(!error, "cannot make the directory {}: {}", folder(i).string(), error.message());
 
-    const std::unique_ptr<Call> call = command_named(commands_, work.command, work.where).call();
+    const std::unique_ptr<Call> call = command.call();
     call->seed = static_cast<int64_t>(run_.seed);
     Options& options = call->options();
-    std::vector<std::string> arguments = work.arguments(out_);
+    std::vector<std::string> arguments = work.arguments(stages_);
     if (resume && options.has("resume")) arguments.emplace_back("--resume");
     const Clock::time_point begin = Clock::now();
     OrderedJson result;
@@ -276,7 +281,7 @@ class Study {
   const std::vector<Command>& commands_;
   Recipe recipe_;
   Plan plan_;
-  fs::path out_;
+  fs::path out_, stages_;
   std::vector<std::optional<OrderedJson>> records_;  // stage.json of each work that has one
   std::vector<bool> to_do_;
 };
@@ -287,6 +292,10 @@ void StudyConfig::add_to(Options& options) {
   options.add("recipe", recipe, "the name of one of Lethe's recipes, or a file").positional().placeholder("RECIPE");
   options.add("scale", scale, "how large: two-cores, workstation, paper; the recipe's first unless told");
   options.add("out", out, "where all of it goes; out/RECIPE-SCALE unless told").placeholder("DIR");
+  options
+      .add("stages", stages,
+           "where stages are kept, by what they depend on; OUT/stages unless told, one for several studies shares them")
+      .placeholder("DIR");
   options.add("list", list, "explain Lethe's recipes").flag().not_resolved();
   options.add("dry-run", dry_run, "tell the stages, and which are done").flag().not_resolved();
   options.add("resume", resume, "go on with an interrupted study, as the same command does without it")
@@ -298,7 +307,7 @@ void StudyConfig::add_to(Options& options) {
 
 void StudyConfig::resolve(Options& options) {
   if (list) {
-    for (const char* name : {"recipe", "scale", "out", "dry-run", "resume", "set", "only"})
+    for (const char* name : {"recipe", "scale", "out", "stages", "dry-run", "resume", "set", "only"})
       options.no_effect(name, "--list runs nothing");
     return;
   }

@@ -1,8 +1,8 @@
 // `lethe study`: runs a recipe, every stage of every variant, and writes what came out.
 //
 // OUT/  recipe.toml      the recipe, as it was run
-//       stages/NAME-KEY/ a stage: what it wrote in out/, and last of all stage.json: the command, its options, the
-//       seconds,
+//       stages/NAME-KEY/ (or elsewhere, for several studies that share them) a stage: what it wrote in out/, and last
+//       of all stage.json: the command, its options, the seconds,
 //                        the result. A stage that has it is not run again.
 //       results.json     the results of every variant (lethe/run/study_page.h)
 //       report.html      the page
@@ -19,7 +19,7 @@ namespace lethe::study {
 
 struct StudyConfig {
   std::string recipe, scale;
-  fs::path out;
+  fs::path out, stages;
   std::vector<std::string> set, only;  // "people=200", "augment=single"
   bool list = false, dry_run = false, resume = false;
 

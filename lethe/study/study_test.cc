@@ -75,6 +75,22 @@ TEST_CASE("a plan runs each distinct call once, and keys it by all that it depen
   CHECK(key({"", {{"rate", "0.125"}}, {}, "fp32"}, 1) != plan.work[1].key);
 }
 
+TEST_CASE("an option whose value is an empty list is not given") {
+  std::string text = study::testing::small_recipe();
+  for (const auto& [from, to] : {std::pair{"method = \"full\" }", "method = \"full\", r = [] }"},
+                                 {"method = \"lora\" }", "method = \"lora\", r = 4 }"},
+                                 {"method = \"{method}\"", "method = \"{method}\"\nrank = \"{r}\""}}) {
+    REQUIRE(text.find(from) != std::string::npos);
+    text.replace(text.find(from), std::string_view(from).size(), to);
+  }
+  const Plan plan = make_plan(parse_recipe(text, "small.toml"), study::testing::fake_commands(), {});
+  const auto given = [&](size_t work) {
+    return std::ranges::count_if(plan.work[work].options, [](const auto& option) { return option.first == "rank"; });
+  };
+  CHECK(given(1) == 0);
+  CHECK(given(3) == 1);
+}
+
 TEST_CASE("--set and --only know the recipe") {
   const Recipe recipe = parse_recipe(study::testing::small_recipe(), "small.toml");
   const auto fails = [&](const PlanOptions& options, const char* says) {
@@ -178,4 +194,16 @@ TEST_CASE("curves of a run are part of the result where the page shows them") {
   study.replace("\"multi5, none\" = [9.5]\nbaseline = [2]", "");
   const OrderedJson results = study.run();
   CHECK(results["variants"][0]["stages"]["model"]["curves"].dump() == R"([{"tokens":5}])");
+}
+
+TEST_CASE("two studies share stages") {
+  Fixture study;
+  study.config.stages = study.temp / "shared";
+  study.run();
+  log().calls.clear();
+  study.config.out = study.temp / "again";
+  study.run();
+  CHECK(log().calls.empty());
+  CHECK(fs::exists(study.temp / "again" / "results.json"));
+  CHECK_FALSE(fs::exists(study.temp / "again" / "stages"));
 }

@@ -1,0 +1,104 @@
+#include "lethe/measure/probe_readings.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "lethe/base/error.h"
+
+namespace lethe::measure {
+namespace {
+
+using world::Attribute;
+
+struct Share {
+  int64_t hits = 0, count = 0;
+  void add(bool hit) { hits += hit, ++count; }
+  double percent() const { return count == 0 ? NAN : 100.0 * static_cast<double>(hits) / static_cast<double>(count); }
+  OrderedJson json() const { return count == 0 ? OrderedJson() : OrderedJson(percent()); }
+};
+
+// What is told right before it, in the same pair.
+const Attribute* partner_of(Attribute attribute) {
+  static constexpr std::array<std::array<Attribute, 2>, 3> kPairs = {{{Attribute::kBirthDate, Attribute::kBirthCity},
+                                                                      {Attribute::kUniversity, Attribute::kMajor},
+                                                                      {Attribute::kCompany, Attribute::kCompanyCity}}};
+  for (const auto& pair : kPairs)
+    if (pair[1] == attribute) return &pair[0];
+  return nullptr;
+}
+
+// The biography that each test input was made of: the inputs of a person are his biographies in their order.
+std::vector<const world::Biography*> biographies_of(const world::World& world, const std::vector<ProbeInput>& inputs) {
+  std::vector<const world::Biography*> result;
+  for (const ProbeInput& input : inputs) {
+    const auto* previous = result.empty() || result.back()->person != input.subject ? nullptr : result.back();
+    const auto is_his = [&](const world::Biography& b) { return b.person == input.subject; };
+    result.push_back(previous ? previous + 1 : &*std::ranges::find_if(world.biographies, is_his));
+  }
+  return result;
+}
+
+}  // namespace
+
+OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
+                                const std::vector<ProbeScores>& scores) {
+  const auto same_name = [](const world::Person& a, const world::Person& b) { return a.full_name() == b.full_name(); };
+  check(std::ranges::equal(world.people, before.people, same_name), "{} and {} are not the same people",
+        before.path.string(), world.path.string());
+  OrderedJson result = OrderedJson::object();
+  for (size_t k = 0; k < data.targets.size(); ++k) {
+    const WorldTarget& target = data.meanings[k];
+    if (!target.whole) continue;
+    Share read_new, read_old, neither;
+    for (size_t i = 0; i < data.test.size(); ++i) {
+      const auto person = static_cast<size_t>(data.test[i].subject);
+      const std::string& now = world.people[person].value(target.attribute);
+      const std::string& then = before.people[person].value(target.attribute);
+      if (now == then) continue;
+      const std::string& read = target.classes[static_cast<size_t>(scores[k].predicted[i])];
+      read_new.add(read == now);
+      read_old.add(read == then);
+      neither.add(read != now && read != then);
+    }
+    if (read_new.count == 0) continue;
+    result[data.targets[k].name] = {{"people", read_new.count},
+                                    {"new", read_new.percent()},
+                                    {"old", read_old.percent()},
+                                    {"neither", neither.percent()}};
+  }
+  return result;
+}
+
+OrderedJson readings_by_told(const world::World& world, const WorldProbe& data,
+                             const std::vector<ProbeScores>& scores) {
+  const std::vector<const world::Biography*> biographies = biographies_of(world, data.test);
+  OrderedJson result = OrderedJson::object();
+  for (size_t k = 0; k < data.targets.size(); ++k) {
+    const WorldTarget& target = data.meanings[k];
+    const Attribute* partner = partner_of(target.attribute);
+    if (target.whole || !partner) continue;
+    std::array<Share, 3> others;  // by how many other pairs were told, nothing first
+    Share with_partner;
+    for (size_t i = 0; i < data.test.size(); ++i) {
+      const size_t positions = data.test[i].rows.size();
+      const int32_t truth = data.targets[k].labels[static_cast<size_t>(data.test[i].subject)];
+      for (size_t j = 0; j < positions; ++j) {
+        if (j > 0 && biographies[i]->attributes[j - 1].attribute == target.attribute) break;
+        const bool hit = scores[k].predicted[i * positions + j] == truth;
+        const bool knows_partner = j > 0 && biographies[i]->attributes[j - 1].attribute == *partner;
+        if (knows_partner) with_partner.add(hit);
+        if (!knows_partner && j % 2 == 0) others[j / 2].add(hit);
+      }
+    }
+    const double one = others[1].percent(), two = others[2].percent();
+    OrderedJson& entry = result[data.targets[k].name];
+    entry["nothing"] = others[0].json();
+    entry["others_least"] = others[1].count ? OrderedJson(std::fmin(one, two)) : others[2].json();
+    entry["others_most"] = others[1].count ? OrderedJson(std::fmax(one, two)) : others[2].json();
+    entry["partner"] = with_partner.json();
+  }
+  return result;
+}
+
+}  // namespace lethe::measure

@@ -1,0 +1,22 @@
+// What the readings of a world's probe say beyond their accuracy.
+#pragma once
+#include <vector>
+
+#include "lethe/base/json.h"
+#include "lethe/measure/probe_world.h"
+
+namespace lethe::measure {
+
+// Of people whose value is another one than in `before`, the same people earlier: how often a Q-probe reads the new
+// value, the old one, or neither, in percent. JSON: {attribute: {"people", "new", "old", "neither"}}, of whole values,
+// for attributes that changed. Error where `before` has other people.
+OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
+                                const std::vector<ProbeScores>& scores);
+
+// Of a world whose sentences come in pairs: how often a P-probe reads the first token of the second value of a pair, by
+// what the biography has told before (figure 6 of the paper). JSON: {attribute: {"nothing", "others_least",
+// "others_most", "partner"}}, percent: nothing was told; one or two other pairs, the lower and the higher of their
+// accuracies; the pair's first value, among others perhaps.
+OrderedJson readings_by_told(const world::World& world, const WorldProbe& data, const std::vector<ProbeScores>& scores);
+
+}  // namespace lethe::measure
