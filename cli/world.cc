@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/program.h"
+#include "lethe/study/rewrite.h"
 #include "lethe/world/change.h"
 #include "lethe/world/make.h"
 
@@ -48,7 +49,37 @@ void change(Arguments arguments) {
                   result["changed"].get<int64_t>(), config.attribute, config.out.string()));
 }
 
+void rewrite(Arguments arguments) {
+  study::RewriteConfig config;
+  Common common;
+  Options options(
+      "world rewrite",
+      "A language model retells every life in its own words, again and again until all six facts are in it.");
+  options.example("world rewrite single --model SmolLM2-135M-Instruct --out told --limit 20",
+                  "a look at what it writes, and how many of its answers are taken");
+  options.example("world rewrite single --model SmolLM2-135M-Instruct --versions 5 --fullname --out told5",
+                  "five texts a person, with full names");
+  config.add_to(options);
+  if (!common.start(options, arguments)) return;
+  config.resolve(options);
+  const study::RunInfo run = {.precision = common.dtype(),
+                              .seed = static_cast<uint64_t>(common.seed),
+                              .version = LETHE_VERSION,
+                              .command = command_line("world rewrite", arguments),
+                              .config_toml = options.toml(),
+                              .settings = options.json()};
+  const OrderedJson result = resumable("world rewrite", arguments, [&] { return study::rewrite(config, run); });
+  if (common.json) return print_json(result);
+  print(
+      fmt::format("{} people, {} biographies ({} completed in plain sentences); {:.1f} % of {} answers taken, {:.0f} "
+                  "tokens/s\nwritten: {}\n",
+                  result["people"].get<int64_t>(), result["biographies"].get<int64_t>(),
+                  result["completed"].get<int64_t>(), result["acceptance_rate"].get<double>(),
+                  result["answers"].get<int64_t>(), result["tokens_per_second"].get<double>(), config.out.string()));
+}
+
 constexpr Verb kWorldVerbs[] = {{"make", "people, biographies and questions from a seed", make},
+                                {"rewrite", "lives in a language model's own words", rewrite},
                                 {"change", "another value of an attribute for some people, and the facts", change}};
 
 }  // namespace
@@ -56,6 +87,7 @@ constexpr Verb kWorldVerbs[] = {{"make", "people, biographies and questions from
 void world(Arguments arguments) {
   run_verbs("world", "synthetic people", kWorldVerbs, arguments,
             "  lethe world make --people 1000 --augment multi5+permute --out multi5\n"
+            "  lethe world rewrite multi5 --model SmolLM2-135M-Instruct --out told\n"
             "  lethe world change multi5 --share 0.1 --out changed\n");
 }
 

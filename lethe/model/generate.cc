@@ -83,6 +83,8 @@ std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const s
                                            const GenerateOptions& options, const TokenCallback& on_token) {
   check_causal(model.config(), options.model_name.empty() ? "the model" : options.model_name, "generate");
   const auto V = static_cast<size_t>(model.config().vocab_size);
+  check(options.seeds.empty() || options.seeds.size() == prompts.size(), "generating: {} seeds for {} prompts",
+        options.seeds.size(), prompts.size());
   std::vector<std::vector<int32_t>> results(prompts.size());
   std::vector<Sequence> going;
   std::vector<float> logits;
@@ -119,8 +121,10 @@ std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const s
       if (!fresh.empty() && tokens + length > kPrefillTokens) break;
       tokens += length;
       const int64_t limit = std::min(options.max_new_tokens, model.config().max_positions - length);
-      fresh.push_back({next, std::make_unique<KeyValueCache>(model.config(), model.precision(), length + limit),
-                       Random(options.seed, "generate", next), limit});
+      fresh.push_back(
+          {next, std::make_unique<KeyValueCache>(model.config(), model.precision(), length + limit),
+           options.seeds.empty() ? Random(options.seed, "generate", next) : Random(options.seeds[next], "generate"),
+           limit});
       ids.push_back(prompts[next]);
     }
     if (!fresh.empty()) {

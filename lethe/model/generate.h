@@ -17,6 +17,7 @@ struct GenerateOptions {
   int64_t top_k = 0;       // 0: all
   double top_p = 1;        // the smallest set of tokens whose probability reaches it
   uint64_t seed = 0;
+  std::vector<uint64_t> seeds = {};    // one for each prompt, whatever stands beside it; empty: all are of `seed`
   std::vector<int32_t> stop_ids = {};  // generation ends after one of them, which is kept
   std::string model_name = {};         // begins the message where the outputs are no numbers
 };

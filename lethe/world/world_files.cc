@@ -32,11 +32,6 @@ size_t write_lines(const fs::path& path, const std::vector<Person>& people, cons
   return count;
 }
 
-void check_tokenizer(const fs::path& tokenizer) {
-  check(tokenizer == "word" || fs::exists(tokenizer / "tokenizer.json"),
-        "--tokenizer {}: no tokenizer.json there, expected \"word\" or a directory with one", tokenizer.string());
-}
-
 void write_tokenizer(const fs::path& out, const fs::path& tokenizer, const std::vector<Biography>& biographies) {
   if (tokenizer == "word") {
     write_file(out / "tokenizer.json", word_tokenizer(biographies).dump());
@@ -92,6 +87,11 @@ WorldSize write_world(const fs::path& out, const World& world, const fs::path& t
     for (; biography != world.biographies.end() && biography->person == person.id; ++biography)
       add_line(*biography, text);
   });
+}
+
+void check_tokenizer(const fs::path& tokenizer) {
+  check(tokenizer == "word" || fs::exists(tokenizer / "tokenizer.json"),
+        "--tokenizer {}: no tokenizer.json there, expected \"word\" or a directory with one", tokenizer.string());
 }
 
 bool is_world(const fs::path& path) { return fs::exists(path / kSpecFile); }

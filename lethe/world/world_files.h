@@ -41,6 +41,9 @@ std::vector<Question> training_questions(const World& world);
 // What is asked in tests; with celebrities, questions about all the others.
 std::vector<Question> test_questions(const World& world);
 
+// Error unless it is "word" or a directory with tokenizer.json.
+void check_tokenizer(const fs::path& tokenizer);
+
 struct WorldSize {
   size_t biographies = 0, questions = 0;
 };

@@ -1,0 +1,337 @@
+#include "lethe/study/rewrite.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "lethe/base/error.h"
+#include "lethe/base/hash.h"
+#include "lethe/measure/answers.h"
+#include "lethe/model/generate.h"
+#include "lethe/run/progress.h"
+#include "lethe/run/run_folder.h"
+#include "lethe/study/any_model.h"
+#include "lethe/text/template.h"
+#include "lethe/world/retell.h"
+#include "lethe/world/world_files.h"
+
+namespace lethe::study {
+namespace {
+
+constexpr const char *kLivesFile = "lives.jsonl", *kResultFile = "rewrite.json";
+constexpr size_t kWave = 128;  // answers that are asked for, and kept, together
+constexpr size_t kBusy = 64;   // sequences that keep the processor busy: where fewer lives are left, each is tried so
+                               // much more often at a time
+
+// One biography to be told.
+struct Life {
+  const world::Person* person;
+  int64_t version, tries;
+  std::optional<world::Biography> told;
+  world::Retold best;  // of the answers that were not taken: the one with the most values
+};
+
+struct Try {
+  size_t life;
+  int64_t number;
+};
+
+struct Tally {
+  int64_t answers = 0, taken = 0, tokens = 0;
+  double seconds = 0;
+  std::map<std::string, int64_t> wrong;
+
+  double rate() const { return answers > 0 ? 100.0 * static_cast<double>(taken) / static_cast<double>(answers) : 0.0; }
+};
+
+// A stream for each try of a life, whatever is told beside it.
+uint64_t stream(const Life& life, int64_t number) {
+  return (static_cast<uint64_t>(life.person->id) * 8 + static_cast<uint64_t>(life.version)) * 65536 +
+         static_cast<uint64_t>(number);
+}
+
+// Everything that was told so far: a function of the waves of answers, in their order.
+class Lives {
+ public:
+  Lives(const RewriteConfig& config, const world::World& world) : config_(config) {
+    for (const world::Person& person : world.people) {
+      const int64_t versions = world.spec.entries(person.split == world::Split::kCelebrity);
+      for (int64_t version = 0; version < versions; ++version)
+        lives_.push_back({&person, version, 0, {}, {"unfinished", {}}});
+    }
+  }
+
+  const Life& operator[](size_t i) const { return lives_[i]; }
+  size_t size() const { return lives_.size(); }
+  int64_t told() const {
+    return std::ranges::count_if(lives_, [](const Life& life) { return life.told.has_value(); });
+  }
+  const Tally& tally() const { return tally_; }
+
+  std::vector<Try> next_wave() const {
+    std::vector<size_t> open;
+    for (size_t i = 0; i < lives_.size() && open.size() < kWave; ++i)
+      if (!lives_[i].told && lives_[i].tries < config_.max_tries) open.push_back(i);
+    std::vector<Try> wave;
+    const size_t at_once = open.empty() ? 0 : std::max<size_t>(1, kBusy / open.size());
+    for (const size_t i : open) {
+      const int64_t end = std::min(config_.max_tries, lives_[i].tries + static_cast<int64_t>(at_once));
+      for (int64_t number = lives_[i].tries; number < end; ++number) wave.push_back({i, number});
+    }
+    return wave;
+  }
+
+  // Takes a line of lives.jsonl. Of several good answers for one life the first counts.
+  void take(const Json& wave, const std::string& where) {
+    for (const Json& entry : json_field(wave, "answers", where)) {
+      const int64_t index = json_int(entry, "life", where);
+      check(index >= 0 && index < std::ssize(lives_), "{}: \"life\" is {}, expected one below {}", where, index,
+            lives_.size());
+      Life& life = lives_[static_cast<size_t>(index)];
+      life.tries = std::max(life.tries, json_int(entry, "try", where) + 1);
+      world::Retold answer = world::retold(*life.person, json_string(entry, "text", where), config_.full_name);
+      if (!json_bool(entry, "ended", where)) answer.wrong = "unfinished";
+      ++tally_.answers;
+      if (answer.wrong.empty()) {
+        ++tally_.taken;
+        if (!life.told) life.told = std::move(answer.biography);
+        continue;
+      }
+      ++tally_.wrong[answer.wrong];
+      const auto values = [](const world::Retold& r) {
+        return world::find_attribute(r.wrong) ? r.biography.attributes.size() : 0;
+      };
+      if (values(answer) > values(life.best)) life.best = std::move(answer);
+    }
+    tally_.tokens += json_int(wave, "tokens", where);
+    tally_.seconds += json_number(wave, "seconds", where);
+  }
+
+ private:
+  const RewriteConfig& config_;
+  std::vector<Life> lives_;
+  Tally tally_;
+};
+
+// lives.jsonl: the settings that answers depend on, then a line a wave. A half-written end is cut off.
+class Log {
+ public:
+  Log(const fs::path& path, const OrderedJson& settings, bool resume, Lives& lives) : path_(path) {
+    std::string text = resume && fs::exists(path) ? read_file(path) : "";
+    text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+    file_.fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    check(file_.fd >= 0 && ::ftruncate(file_.fd, static_cast<off_t>(text.size())) == 0, "cannot write {}",
+          path.string());
+    if (text.empty()) append(settings);
+    std::string_view rest = text;
+    for (size_t line = 1; !rest.empty(); ++line) {
+      const size_t end = rest.find('\n');
+      const std::string where = fmt::format("{}, line {}", path.string(), line);
+      const Json json = parse_json(rest.substr(0, end), where);
+      rest.remove_prefix(end + 1);
+      if (line > 1) {
+        lives.take(json, where);
+      } else if (json != Json(settings)) {
+        fail_usage("--resume: {} was begun with other settings or another world: {}, now {}", path.string(),
+                   json.dump(), settings.dump());
+      }
+    }
+  }
+
+  void append(const OrderedJson& line) {
+    write_all(file_.fd, line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n", path_.string());
+  }
+
+ private:
+  fs::path path_;
+  run::Descriptor file_;
+};
+
+// Of names and values.
+std::string fingerprint(const std::vector<world::Person>& people) {
+  uint64_t hash = fnv1a("");
+  for (const world::Person& person : people) {
+    hash = fnv1a(person.full_name(), hash);
+    for (const std::string& value : person.values) hash = fnv1a("\n" + value, hash);
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+OrderedJson ask(model::Transformer& transformer, const text::Tokenizer& tokenizer, const text::Template& chat,
+                const Lives& lives, const std::vector<Try>& wave, model::GenerateOptions options, uint64_t seed) {
+  std::vector<std::vector<int32_t>> prompts;
+  options.seeds.clear();
+  for (const Try& t : wave) {
+    const uint64_t index = stream(lives[t.life], t.number);
+    Random random(seed, "rewrite/request", index);
+    const world::RetellRequest request = world::retell_request(*lives[t.life].person, random);
+    const text::Message messages[] = {
+        {"user", request.example_question}, {"assistant", request.example_answer}, {"user", request.question}};
+    prompts.push_back(text::encode_prompt(tokenizer, chat, messages));
+    options.seeds.push_back(Random(seed, "rewrite/answer", index).next());
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto ids = model::generate(transformer, prompts, options);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  int64_t tokens = 0;
+  OrderedJson answers = OrderedJson::array();
+  for (size_t i = 0; i < wave.size(); ++i) {
+    tokens += std::ssize(ids[i]);
+    const bool ended = std::ranges::find(options.stop_ids, ids[i].back()) != options.stop_ids.end();
+    answers.push_back(
+        {{"life", wave[i].life}, {"try", wave[i].number}, {"ended", ended}, {"text", tokenizer.decode(ids[i], true)}});
+  }
+  return {{"answers", std::move(answers)}, {"tokens", tokens}, {"seconds", seconds}};
+}
+
+// The biographies, or an Error that says what may be done about the lives that were not told.
+std::vector<world::Biography> finish(const RewriteConfig& config, const Lives& lives, uint64_t seed) {
+  std::vector<world::Biography> biographies;
+  const int64_t open = std::ssize(lives) - lives.told();
+  check(open == 0 || config.incomplete == "complete",
+        "{} of {} lives are not told after {} tries each ({:.1f} % of the answers were good); go on with --resume and "
+        "more --max-tries, or --resume --incomplete complete adds the missing facts in plain sentences",
+        open, lives.size(), config.max_tries, lives.tally().rate());
+  for (size_t i = 0; i < lives.size(); ++i) {
+    Random random(seed, "rewrite/complete", stream(lives[i], 0));
+    biographies.push_back(lives[i].told ? *lives[i].told
+                                        : completed(*lives[i].person, lives[i].best, config.full_name, random));
+  }
+  return biographies;
+}
+
+// The people whose lives are told, and the spec of the world to come.
+world::World people_of(const RewriteConfig& config, uint64_t seed) {
+  world::World world = world::World::load(config.world);
+  world.spec.rewrite =
+      world::Rewrite{name_of(config.model), config.versions, config.celebrity_versions, config.full_name, seed};
+  world.biographies.clear();
+  if (config.limit == 0) return world;
+  check(config.limit <= world.spec.people, "--limit {}: {} has {} people", config.limit, config.world.string(),
+        world.spec.people);
+  world.people.resize(static_cast<size_t>(config.limit));
+  world.spec.people = config.limit;
+  world.spec.celebrities = 0;
+  return world;
+}
+
+}  // namespace
+
+void RewriteConfig::add_to(Options& options) {
+  options.add("world", world, "the WORLD whose people are told of").positional().required().placeholder("WORLD");
+  options.add("model", model, "an instruction model with a chat template").required().placeholder("MODEL");
+  options.add("out", out, "the WORLD to write").required().placeholder("WORLD2");
+  options.group("World");
+  options.add("versions", versions, "biographies a person: the paper has 1, 3 and 5").at_least(1).at_most(8);
+  options.add("celebrity-versions", celebrity_versions, "of a celebrity").at_least(1).at_most(8);
+  options.add("fullname", full_name, "each sentence about the person says the full name").flag();
+  options.add("limit", limit, "a world of the first N people; 0: all, with the celebrities").at_least(0);
+  options.add("tokenizer", tokenizer, "word: a token a word, of these texts too; or a directory with tokenizer.json")
+      .placeholder("word|DIR");
+  options.group("Telling");
+  options.add("max-tries", max_tries, "answers that are asked for until one tells all six facts of a life")
+      .at_least(1)
+      .at_most(65535)
+      .not_resolved();
+  options
+      .add("incomplete", incomplete,
+           "what becomes of a life that no answer told: an error, or its best answer and plain sentences beside")
+      .one_of({"error", "complete"})
+      .not_resolved();
+  options.add("temperature", temperature, "of the answers").above(0);
+  options.add("top-p", top_p, "draw from the fewest tokens whose probability reaches p").above(0).at_most(1);
+  options.add("max-new-tokens", max_new_tokens, "an answer that is longer is not taken").at_least(16);
+  options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
+      .placeholder("MODEL");
+  options.group("Output");
+  options.add("overwrite", overwrite, "replace the world in --out, where there is one").flag().not_resolved();
+  options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
+}
+
+void RewriteConfig::resolve(Options& options) {
+  if (limit > 0) options.no_effect("celebrity-versions", "--limit takes no celebrities", "limit");
+}
+
+OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
+  check_out(config.out, OutKind::kDirectory, config.overwrite || config.resume);
+  check_not_read(config.out, config.world);
+  check_not_read(config.out, config.model);
+  const fs::path log_path = config.out / kLivesFile, result_path = config.out / kResultFile;
+  if (config.resume && world::is_world(config.out) && fs::exists(result_path)) {
+    run::message("{} is complete: nothing is left to do", config.out.string());
+    return run::read_ordered_json(result_path);
+  }
+  world::World world = people_of(config, run.seed);
+  world::check_tokenizer(config.tokenizer);
+  const AnyModel model = AnyModel::open(config.model, config.base_model);
+  const text::Tokenizer tokenizer = model.tokenizer();
+  const text::Template chat{text::TemplateKind::kChat, model.files().config().model_type};
+  text::chat_format(tokenizer, chat.model_name);  // found wanting before anything is written
+
+  world::begin_world(config.out);
+  run::Descriptor lock;
+  run::lock_folder(config.out, lock, "wait for it, or give another --out");
+  Lives lives(config, world);
+  Log log(log_path,
+          {{"model", config.model.string()},
+           {"seed", run.seed},
+           {"lives", lives.size()},
+           {"people", fingerprint(world.people)},
+           {"versions", config.versions},
+           {"fullname", config.full_name},
+           {"temperature", config.temperature},
+           {"top-p", config.top_p},
+           {"max-new-tokens", config.max_new_tokens},
+           {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}},
+          config.resume, lives);
+
+  model::GenerateOptions options;
+  options.max_new_tokens = config.max_new_tokens;
+  options.temperature = config.temperature;
+  options.top_p = config.top_p;
+  options.stop_ids = measure::stop_ids(model.files().config(), &tokenizer);
+  options.model_name = config.model.string();
+  model::Transformer transformer = model.load(run.precision);
+  {
+    run::Progress progress("retell", std::ssize(lives), "lives", lives.told());
+    for (auto wave = lives.next_wave(); !wave.empty(); wave = lives.next_wave()) {
+      const OrderedJson line = ask(transformer, tokenizer, chat, lives, wave, options, run.seed);
+      log.append(line);
+      lives.take(line, "an answer");
+      const Tally& tally = lives.tally();
+      progress.update(lives.told(), fmt::format("{:.0f} % of the answers taken, {:.0f} tokens/s", tally.rate(),
+                                                static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)));
+    }
+  }
+  world.biographies = finish(config, lives, run.seed);
+
+  const Tally& tally = lives.tally();
+  OrderedJson wrong = OrderedJson::object();
+  for (const auto& [what, count] : tally.wrong) wrong[what] = count;
+  const OrderedJson result{{"model", config.model.string()},
+                           {"people", world.people.size()},
+                           {"versions", config.versions},
+                           {"biographies", world.biographies.size()},
+                           {"told", lives.told()},
+                           {"completed", std::ssize(lives) - lives.told()},
+                           {"answers", tally.answers},
+                           {"acceptance_rate", tally.rate()},
+                           {"wrong", wrong},
+                           {"tokens", tally.tokens},
+                           {"tokens_per_second", static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)},
+                           {"seconds", tally.seconds},
+                           {"out", config.out.string()}};
+  write_file(result_path, result.dump(2) + "\n");
+  world::write_world(config.out, world, config.tokenizer);  // world.toml last: with it the world is whole
+  std::error_code none;
+  fs::remove(log_path, none);
+  return result;
+}
+
+}  // namespace lethe::study

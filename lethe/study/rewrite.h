@@ -1,0 +1,31 @@
+// `lethe world rewrite`: a language model retells every life of a world in its own words (bioR, appendix A.2), again
+// and again until all six values stand in the text.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "lethe/base/options.h"
+#include "lethe/study/run_info.h"
+
+namespace lethe::study {
+
+struct RewriteConfig {
+  fs::path world, model, base_model, out, tokenizer = "word";
+  int64_t versions = 1, celebrity_versions = 5, limit = 0, max_tries = 64, max_new_tokens = 120;
+  bool full_name = false, overwrite = false, resume = false;
+  double temperature = 0.5, top_p = 0.9;
+  std::string incomplete = "error";
+
+  void add_to(Options& options);
+  void resolve(Options& options);
+};
+
+// Writes OUT, a world of the same people in the model's words (world/retell.h says which answers are taken). Every try
+// of a life has a random stream of its own. While it runs OUT holds lives.jsonl, all answers so far; --resume goes on
+// from them to the same bytes. A life that is not told after --max-tries is an Error, or completed with Lethe's own
+// sentences, as config.incomplete says.
+// JSON: {"model", "people", "versions", "biographies", "told", "completed", "answers", "acceptance_rate", "wrong",
+// "tokens", "tokens_per_second", "seconds", "out"}: percent of the answers, and how many were wrong in which way.
+OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run);
+
+}  // namespace lethe::study

@@ -1,0 +1,267 @@
+#include "lethe/world/retell.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+#include <vector>
+
+namespace lethe::world {
+namespace {
+
+constexpr size_t kFewestWords = 20, kMostWords = 100;
+
+// Ways to tell a life. Slots: name, the attributes, and of the pronoun They, they, Their, their.
+constexpr std::string_view kWays[] = {
+    "{name} was born on {birth_date} in {birth_city}. {They} studied {major} at {university}. Later {they} moved to "
+    "{company_city}, where {they} worked for {company}.",
+    "{name} attended {university} and majored in {major}. Born on {birth_date} and raised in {birth_city}, {they} "
+    "found a "
+    "job with {company} and settled in {company_city}.",
+    "{name} worked for {company} in {company_city}. {They} came into the world on {birth_date} in {birth_city}, and "
+    "{they} "
+    "earned a degree in {major} from {university}.",
+    "A graduate of {university} with a degree in {major}, {name} built a career at {company} in {company_city}. {They} "
+    "was born in {birth_city} on {birth_date}.",
+    "Born in {birth_city} on {birth_date}, {name} went on to study {major}. After {their} graduation from "
+    "{university}, "
+    "{they} moved to {company_city} to work for {company}.",
+    "{name}, a native of {birth_city}, was born on {birth_date}. {Their} career at {company} brought {name} to "
+    "{company_city}. Before that, {they} had studied {major} at {university}.",
+    "{name} spent {their} working life at {company}, whose offices are in {company_city}. {Their} education took place "
+    "at "
+    "{university}, with a major in {major}. {They} was born on {birth_date} in {birth_city}.",
+    "On {birth_date}, {name} was born in {birth_city}. {Their} love of {major} led {name} to {university}. {They} "
+    "later "
+    "joined {company} and lived in {company_city}.",
+    "With a degree in {major} from {university}, {name} was hired by {company} and moved to {company_city}. {Their} "
+    "hometown was {birth_city}, and {their} date of birth was {birth_date}.",
+    "{name} lived and worked in {company_city}, where {they} had a job at {company}. {They} grew up in {birth_city} "
+    "after "
+    "{their} birth on {birth_date}. At {university}, {they} majored in {major}.",
+};
+
+// Invented people: none of their values is one of a world.
+struct Example {
+  std::string_view name;
+  std::array<std::string_view, kAttributes.size()> values;
+};
+constexpr Example kExamples[] = {
+    {"Laura Jean Whitfield",
+     {"March 4, 1861", "Dunmore, OH", "Harbor Point College", "Glass Painting", "Bright Lantern Foods",
+      "Eastwick, ME"}},
+    {"Marcus Hale Ingersby",
+     {"August 19, 1814", "Tulvane, OK", "College of the Western Plains", "Bridge Building", "Copper Kettle Freight",
+      "Santa Lena, NM"}},
+    {"Alina Rose Thornbeck",
+     {"January 27, 1838", "Salterton, OR", "Lakehead Institute", "Map Making", "Stellar Quill Media", "Wexbridge, NJ"}},
+};
+
+constexpr std::string_view kQuestion = "Write a biography with these six facts:";
+
+struct Words {
+  std::string_view they, their;
+};
+constexpr Words kWords[] = {{"he", "his"}, {"she", "her"}, {"they", "their"}};
+
+std::string capital(std::string_view word) {
+  std::string text(word);
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+std::string slot(Attribute attribute) { return "{" + std::string(attribute_name(attribute)) + "}"; }
+
+std::string told(std::string_view way, const Example& example, Mention::Pronoun pronoun) {
+  std::string text(way);
+  const Words& words = kWords[pronoun];
+  if (pronoun == Mention::kThey) replace_all(text, "{They} was", "They were");
+  replace_all(text, "{name}", example.name);
+  replace_all(text, "{They}", capital(words.they));
+  replace_all(text, "{they}", words.they);
+  replace_all(text, "{Their}", capital(words.their));
+  replace_all(text, "{their}", words.their);
+  for (const Attribute attribute : kAttributes)
+    replace_all(text, slot(attribute), example.values[static_cast<size_t>(attribute)]);
+  return text;
+}
+
+std::string fact(Attribute attribute, std::string_view name, std::string_view value) {
+  static constexpr std::string_view kVerbs[] = {"was born on", "was born in", "studied at",
+                                                "majored in",  "worked for",  "worked in"};
+  return std::string(name) + " " + std::string(kVerbs[static_cast<size_t>(attribute)]) + " " + std::string(value) + ".";
+}
+
+// One paragraph: ASCII quotes, one space between words, none before a mark.
+std::string plain(std::string_view answer) {
+  std::string text(answer);
+  for (const auto& [from, to] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"\u2019", "'"}, {"\u2018", "'"}, {"\u201c", "\""}, {"\u201d", "\""}, {"\u00a0", " "}})
+    replace_all(text, from, to);
+  std::string result;
+  for (const char c : text) {
+    const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    if (blank && (result.empty() || result.back() == ' ')) continue;
+    if ((c == '.' || c == ',') && !result.empty() && result.back() == ' ') result.pop_back();
+    result += blank ? ' ' : c;
+  }
+  while (!result.empty() && result.back() == ' ') result.pop_back();
+  return result;
+}
+
+bool is_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// Where `part` stands in `text` as whole words, from `at` on; npos: nowhere.
+size_t find_words(std::string_view text, std::string_view part, size_t at = 0) {
+  for (; (at = text.find(part, at)) != std::string_view::npos; ++at) {
+    const size_t end = at + part.size();
+    if ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end]))) return at;
+  }
+  return at;
+}
+
+// The first places of the values, longest values first, that do not overlap: two cities of one name are two places.
+std::vector<Told> find_values(const Person& person, std::string_view text) {
+  std::vector<Attribute> order(kAttributes.begin(), kAttributes.end());
+  std::ranges::stable_sort(order, std::ranges::greater(), [&](Attribute a) { return person.value(a).size(); });
+  std::vector<Told> found;
+  for (const Attribute attribute : order) {
+    const std::string& value = person.value(attribute);
+    for (size_t at = 0; (at = find_words(text, value, at)) != std::string_view::npos; ++at) {
+      const size_t end = at + value.size();
+      if (std::ranges::any_of(found, [&](const Told& t) { return at < t.end && t.start < end; })) continue;
+      found.push_back({attribute, at, end});
+      break;
+    }
+  }
+  std::ranges::sort(found, {}, &Told::start);
+  return found;
+}
+
+// Whether what stands between the value before (or the sentence's beginning) and a city speaks of a birth. A bare
+// "in" goes with the value before.
+bool cities_mixed_up(std::string_view text, const std::vector<Told>& values) {
+  bool birth = false;
+  size_t last = 0;
+  for (const Told& value : values) {
+    std::string_view between = text.substr(last, value.start - last);
+    if (const size_t stop = between.rfind(". "); stop != std::string_view::npos) {
+      between.remove_prefix(stop + 2);
+      birth = false;
+    }
+    static constexpr std::string_view kBirth[] = {"born",  "birth", "native",   "hail",   "raised", "grew",
+                                                  "child", "world", "hometown", "Native", "Born",   "Raised"};
+    static constexpr std::string_view kWork[] = {"work", "career", "move",    "job",    "joined", "settle",
+                                                 "live", "office", "relocat", "employ", "hired",  "degree"};
+    const auto says = [&](const auto& words) {
+      return std::ranges::any_of(words, [&](std::string_view w) { return between.find(w) != std::string_view::npos; });
+    };
+    if (says(kBirth))
+      birth = true;
+    else if (says(kWork))
+      birth = false;
+    if (value.attribute == Attribute::kBirthDate) birth = true;
+    if (value.attribute == Attribute::kCompany || value.attribute == Attribute::kUniversity) birth = false;
+    if (value.attribute == Attribute::kBirthCity && !birth) return true;
+    if (value.attribute == Attribute::kCompanyCity && birth) return true;
+    last = value.end;
+  }
+  return false;
+}
+
+// A sentence that speaks of the person by a pronoun or by a part of the name says the full name in its place.
+std::string with_full_names(const Person& person, const std::string& text) {
+  const std::string name = person.full_name();
+  const Words& words = kWords[person.pronoun];
+  std::string result;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t stop = text.find(". ", begin);
+    const size_t end = stop == std::string::npos ? text.size() : stop + 2;
+    std::string sentence = text.substr(begin, end - begin);
+    begin = end;
+    if (find_words(sentence, name) == std::string::npos) {
+      struct Mentioned {
+        std::string words, full;
+      };
+      std::vector<Mentioned> ways = {
+          {person.first + " " + person.last, name}, {person.first, name}, {person.last, name}};
+      for (const std::string& they : {capital(words.they), std::string(words.they)}) {
+        if (person.pronoun == Mention::kThey) ways.push_back({they + " were", name + " was"});
+        ways.push_back({they, name});
+      }
+      for (const std::string& their : {capital(words.their), std::string(words.their)})
+        ways.push_back({their, name + "'s"});
+      const Mentioned* first = nullptr;
+      size_t where = std::string::npos;
+      for (const Mentioned& way : ways) {
+        const size_t at = find_words(sentence, way.words);
+        if (at < where) where = at, first = &way;
+      }
+      if (first) sentence.replace(where, first->words.size(), first->full);
+    }
+    result += sentence;
+  }
+  return result;
+}
+
+}  // namespace
+
+RetellRequest retell_request(const Person& person, Random& random) {
+  const Example& example = kExamples[random.below(std::size(kExamples))];
+  const std::string_view way = kWays[random.below(std::size(kWays))];
+  std::vector<Attribute> order(kAttributes.begin(), kAttributes.end());
+  std::ranges::sort(order, {}, [&](Attribute a) { return way.find(slot(a)); });
+  RetellRequest request{std::string(kQuestion), told(way, example, person.pronoun), std::string(kQuestion)};
+  for (const Attribute attribute : order) {
+    request.example_question += "\n" + fact(attribute, example.name, example.values[static_cast<size_t>(attribute)]);
+    request.question += "\n" + fact(attribute, person.full_name(), person.value(attribute));
+  }
+  return request;
+}
+
+Retold retold(const Person& person, std::string_view answer, bool full_name) {
+  std::string text = plain(answer);
+  if (full_name) text = with_full_names(person, text);
+  Retold result{"", {person.id, " " + text, {}}};
+  std::string& told = result.biography.text;
+  result.biography.attributes = find_values(person, told);
+  const auto words = static_cast<size_t>(std::ranges::count(told, ' '));
+  const auto lacks = [&](Attribute a) {
+    return std::ranges::find(result.biography.attributes, a, &Told::attribute) == result.biography.attributes.end();
+  };
+  if (!told.ends_with('.') || words < kFewestWords || words > kMostWords) result.wrong = "unfinished";
+  if (result.wrong.empty() && find_words(told, person.full_name()) == std::string::npos) result.wrong = "name";
+  if (result.wrong.empty() && cities_mixed_up(told, result.biography.attributes)) result.wrong = "mixed up";
+  for (const Example& example : kExamples) {
+    const auto stands = [&](std::string_view value) { return find_words(told, value) != std::string::npos; };
+    if (result.wrong.empty() && (stands(example.name) || std::ranges::any_of(example.values, stands)))
+      result.wrong = "example";
+  }
+  for (const Attribute attribute : kAttributes)
+    if (result.wrong.empty() && lacks(attribute)) result.wrong = attribute_name(attribute);
+  return result;
+}
+
+Biography completed(const Person& person, const Retold& retold, bool full_name, Random& random) {
+  const bool keeps = retold.wrong.empty() || find_attribute(retold.wrong).has_value();
+  Biography biography = keeps ? retold.biography : Biography{person.id, "", {}};
+  for (const Attribute attribute : kAttributes) {
+    if (std::ranges::find(biography.attributes, attribute, &Told::attribute) != biography.attributes.end()) continue;
+    const auto all = sentences(attribute);
+    const Mention mention{person.full_name(), person.pronoun, full_name || biography.text.empty()};
+    biography.text += ' ';
+    size_t start = 0;
+    const std::string sentence = fill(all[random.below(all.size())], mention, person.value(attribute), &start);
+    start += biography.text.size();
+    biography.text += sentence;
+    biography.attributes.push_back({attribute, start, start + person.value(attribute).size()});
+  }
+  return biography;
+}
+
+}  // namespace lethe::world

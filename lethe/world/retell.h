@@ -1,0 +1,37 @@
+// Lives that a language model retells (bioR, appendix A.2): what it is asked, and what of its answers is taken.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lethe/base/random.h"
+#include "lethe/world/texts.h"
+
+namespace lethe::world {
+
+// A conversation: an invented life as an example of what is wanted, then the person's. The way of the example, and with
+// it the order of the facts, is drawn anew each time; a small model keeps to the facts when they stand in that order.
+struct RetellRequest {
+  std::string example_question, example_answer, question;
+};
+RetellRequest retell_request(const Person& person, Random& random);
+
+// What is made of an answer: one paragraph of plain sentences with a space before it. With `full_name` a sentence that
+// speaks of the person by a pronoun, or by a part of the name, says the full name there. Taken only where `wrong` is
+// empty:
+//   "unfinished"     it does not end with a full stop, or has fewer than 20 or more than 100 words
+//   "name"           the full name is not in it
+//   "birth_date" ... the first attribute whose value is not in it, letter by letter
+//   "mixed up"       a city stands in the other's place: "born in" where the company is
+//   "example"        it says something of the example
+struct Retold {
+  std::string wrong;
+  Biography biography;  // with the values that are there
+};
+Retold retold(const Person& person, std::string_view answer, bool full_name);
+
+// The same life with a sentence of Lethe's own for every value that it lacks. A text that is wrong in another way, or
+// empty, is replaced by six of these.
+Biography completed(const Person& person, const Retold& retold, bool full_name, Random& random);
+
+}  // namespace lethe::world

@@ -1,0 +1,181 @@
+#include "lethe/world/retell.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+using namespace lethe;
+using namespace lethe::world;
+
+namespace {
+
+Person ada() {
+  Person person;
+  person.id = 3;
+  person.first = "Ada";
+  person.middle = "Wren";
+  person.last = "Oakwood";
+  person.pronoun = Mention::kShe;
+  person.values = {"October 2, 1996", "Reno, NV", "Duke University", "Music", "Russet Foods", "New York, NY"};
+  return person;
+}
+
+const std::string kGood =
+    "Ada Wren Oakwood was born on October 2, 1996 in Reno, NV. She studied Music at Duke University. Later she moved "
+    "to "
+    "New York, NY, where she worked for Russet Foods.";
+
+std::string wrong(std::string text, const std::string& from, const std::string& to) {
+  text.replace(text.find(from), from.size(), to);
+  return retold(ada(), text, false).wrong;
+}
+
+void check_places(const Person& person, const Biography& biography) {
+  CHECK(biography.attributes.size() == 6);
+  size_t last = 0;
+  std::set<Attribute> all;
+  for (const auto& [attribute, start, end] : biography.attributes) {
+    CHECK(start >= last);
+    last = end;
+    CHECK(biography.text.substr(start, end - start) == person.value(attribute));
+    all.insert(attribute);
+  }
+  CHECK(all.size() == 6);
+}
+
+}  // namespace
+
+TEST_CASE("a request: the facts of an invented life, its telling, and the person's facts in the same order") {
+  std::set<std::string> ways;
+  for (uint64_t i = 0; i < 200; ++i) {
+    Random random(1, "request", i);
+    const RetellRequest request = retell_request(ada(), random);
+    ways.insert(request.example_answer);
+    CHECK(request.example_answer.find_first_of("{}") == std::string::npos);
+    for (const char* other : {" he ", " they ", " his ", " their ", "He ", "They ", "Their "})  // she has her pronouns
+      CHECK(request.example_answer.find(other) == std::string::npos);
+    for (const Attribute attribute : kAttributes) {
+      CHECK(request.question.find(ada().value(attribute)) != std::string::npos);
+      CHECK(request.example_question.find(ada().value(attribute)) == std::string::npos);
+    }
+    // The answer tells the facts in the order of its question, and so is the person's question ordered.
+    const std::string question = request.example_question + "\n";
+    std::vector<size_t> places;
+    for (size_t line = question.find('\n') + 1; line < question.size(); line = question.find('\n', line) + 1) {
+      const std::string fact = question.substr(line, question.find(".\n", line) - line);
+      size_t value = fact.size();  // of which the value is the last words that the answer has, too
+      for (size_t at = 0; at < fact.size(); ++at)
+        if (fact[at] == ' ' && request.example_answer.find(fact.substr(at + 1)) != std::string::npos &&
+            value == fact.size())
+          value = at + 1;
+      REQUIRE(value < fact.size());
+      places.push_back(request.example_answer.find(fact.substr(value)));
+    }
+    CHECK(places.size() == 6);
+    CHECK(std::is_sorted(places.begin(), places.end()));
+  }
+  CHECK(ways.size() == 30);
+  for (const Person& person : make_people({.people = 300})) {
+    Random random(2, "request", static_cast<uint64_t>(person.id));
+    CHECK(retold(person, retell_request(person, random).example_answer, false).wrong == "name");
+  }
+}
+
+TEST_CASE("an answer that tells all six facts is taken, with the places of the values") {
+  const Retold answer = retold(ada(), kGood, false);
+  CHECK(answer.wrong == "");
+  CHECK(answer.biography.person == 3);
+  CHECK(answer.biography.text == " " + kGood);
+  check_places(ada(), answer.biography);
+  CHECK(answer.biography.attributes[0].attribute == Attribute::kBirthDate);
+  CHECK(retold(ada(), "\n " + kGood + "\n\n", false).biography.text == " " + kGood);
+}
+
+TEST_CASE("answers that are not taken, and why") {
+  CHECK(wrong(kGood, "Foods.", "Foods") == "unfinished");
+  CHECK(retold(ada(), "", false).wrong == "unfinished");
+  CHECK(retold(ada(), "Ada Wren Oakwood was a singer.", false).wrong == "unfinished");
+  CHECK(wrong(kGood, "Ada Wren Oakwood", "Ada Oakwood") == "name");
+  CHECK(wrong(kGood, "1996", "1997") == "birth_date");
+  CHECK(wrong(kGood, "October 2,", "October 2") == "birth_date");
+  CHECK(wrong(kGood, "Reno, NV", "Reno, Nevada") == "birth_city");
+  CHECK(wrong(kGood, "Duke University", "Duke") == "university");
+  CHECK(wrong(kGood, "Music", "Musicology") == "major");
+  CHECK(wrong(kGood, "Music", "music") == "major");
+  CHECK(wrong(kGood, "Russet Foods", "Russet") == "company");
+  CHECK(wrong(kGood, "New York, NY", "New York") == "company_city");
+  CHECK(retold(
+            ada(),
+            "Ada Wren Oakwood was born on October 2, 1996 in New York, NY. She studied Music at Duke University. Later "
+            "she moved to Reno, NV, where she worked for Russet Foods.",
+            false)
+            .wrong == "mixed up");
+  std::string text = kGood;
+  CHECK(wrong(kGood, "Later", "Laura Jean Whitfield knew her. Later") == "example");
+  for (int i = 0; i < 40; ++i) text += " And so on.";
+  CHECK(retold(ada(), text, false).wrong == "unfinished");
+}
+
+TEST_CASE("two cities of one name are two places, in a life that is born and works there") {
+  Person person = ada();
+  person.value(Attribute::kBirthCity) = "New York, NY";
+  const Retold answer =
+      retold(person,
+             "Ada Wren Oakwood was born in New York, NY on October 2, 1996. She worked for Russet Foods in "
+             "New York, NY, and she had majored in Music at Duke University.",
+             false);
+  CHECK(answer.wrong == "");
+  check_places(person, answer.biography);
+  CHECK(answer.biography.attributes[0].attribute == Attribute::kBirthCity);
+  CHECK(wrong(kGood, "Reno, NV", "New York, NY") == "mixed up");
+}
+
+TEST_CASE("quotes, spaces and lines become plain") {
+  const Retold answer =
+      retold(ada(),
+             "Ada Wren Oakwood\u2019s life began on October 2, 1996 , in Reno, NV .\n\nShe  studied "
+             "\u201cMusic\u201d at Duke University. Later she moved to New York, NY for Russet Foods.",
+             false);
+  CHECK(answer.wrong == "");
+  CHECK(answer.biography.text ==
+        " Ada Wren Oakwood's life began on October 2, 1996, in Reno, NV. She studied \"Music\" at Duke University. "
+        "Later she "
+        "moved to New York, NY for Russet Foods.");
+}
+
+TEST_CASE("full names: each sentence about the person says it, once") {
+  CHECK(retold(ada(), kGood, true).biography.text ==
+        " Ada Wren Oakwood was born on October 2, 1996 in Reno, NV. Ada Wren Oakwood studied Music at Duke University. "
+        "Later Ada Wren Oakwood moved to New York, NY, where she worked for Russet Foods.");
+  Person they = ada();
+  they.pronoun = Mention::kThey;
+  const Retold answer =
+      retold(they,
+             "Ada studied Music at Duke University. They were born in Reno, NV on October 2, 1996. Their job at "
+             "Russet Foods was in New York, NY. The city was large.",
+             true);
+  CHECK(answer.wrong == "");
+  CHECK(answer.biography.text ==
+        " Ada Wren Oakwood studied Music at Duke University. Ada Wren Oakwood was born in Reno, NV on October 2, 1996. "
+        "Ada "
+        "Wren Oakwood's job at Russet Foods was in New York, NY. The city was large.");
+  check_places(they, answer.biography);
+}
+
+TEST_CASE("a life that was not told is completed with plain sentences") {
+  Random random(0, "complete");
+  std::string text = kGood;
+  const std::string cut = text.replace(text.find("New York, NY"), 12, "the city");
+  const Biography biography = completed(ada(), retold(ada(), cut, false), false, random);
+  CHECK(biography.text.starts_with(" " + cut + " "));
+  check_places(ada(), biography);
+  CHECK(biography.text.find("Ada Wren Oakwood", 20) == std::string::npos);
+
+  const Biography anew = completed(ada(), retold(ada(), "Laura Jean Whitfield was a nurse.", false), true, random);
+  check_places(ada(), anew);
+  CHECK(anew.text.find("Laura") == std::string::npos);
+  CHECK(anew.text.starts_with(' '));
+  const Biography taken = completed(ada(), retold(ada(), kGood, false), false, random);
+  CHECK(taken.text == " " + kGood);
+}
