@@ -1,6 +1,10 @@
 #include "lethe/study/commands.h"
 
+#include "lethe/study/ask_world.h"
 #include "lethe/study/finetune.h"
+#include "lethe/study/pretrain.h"
+#include "lethe/study/probe.h"
+#include "lethe/study/rewrite.h"
 #include "lethe/study/update.h"
 #include "lethe/world/change.h"
 #include "lethe/world/make.h"
@@ -16,7 +20,11 @@ std::vector<Command> study_commands() {
       command<ChangeConfig>(
           "world change", [](const ChangeConfig& config, const RunInfo& run) { return change_world(config, run.seed); },
           "world.toml"),
+      command<RewriteConfig>("world rewrite", rewrite, "world.toml", "lives.jsonl"),
+      command<PretrainConfig>("pretrain", pretrain),
       command<FinetuneConfig>("finetune", finetune),
+      command<AskConfig>("evaluate", ask_world),
+      command<ProbeConfig>("probe", probe),
       command<UpdateConfig>("update",
                             [](const UpdateConfig& config, const RunInfo& run) { return update(config, run); }),
   };

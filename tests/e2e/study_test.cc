@@ -1,0 +1,176 @@
+// study and report: a small study from the world to the page, interrupted and gone on with, and what is wrong in
+// recipes.
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+#include "tests/e2e/bad_input.h"
+
+namespace {
+
+using lethe::Json;
+using lethe::OrderedJson;
+namespace fs = lethe::fs;
+
+const char* const kRecipe = R"(title = "A small study"
+explains = "whether all of it runs"
+[scale.small]
+machine = "any"
+minutes = 1
+steps = 12
+[grid]
+augment = ["single", "multi2+permute"]
+[[stage]]
+name = "world"
+command = "world make"
+people = 24
+augment = "{augment}"
+[[stage]]
+name = "pretrain"
+command = "pretrain"
+data = "{world}"
+layers = 1
+heads = 2
+hidden-size = 16
+max-seq-length = 192
+per-device-train-batch-size = 2
+max-steps = "{steps}"
+save-steps = 1
+[[stage]]
+name = "finetune"
+command = "finetune"
+model = "{pretrain}"
+data = "{world}"
+embedding-rank = 4
+max-steps = 4
+[[stage]]
+name = "ask"
+command = "evaluate"
+model = "{finetune}"
+base-model = "{pretrain}"
+world = "{world}"
+[[stage]]
+name = "q_probe"
+command = "probe"
+model = "{pretrain}"
+data = "{world}"
+kind = "q"
+attributes = ["major"]
+max-steps = 3
+[[section]]
+title = "Asked"
+show = "table"
+rows = "augment"
+columns = ["mean"]
+path = "ask.{column}.exact_match"
+[[section]]
+title = "Ten people"
+show = "answers"
+stage = "ask"
+rows = "augment"
+[[section]]
+title = "Learning"
+show = "curves"
+stage = "pretrain"
+rows = "augment"
+[[section]]
+title = "Names"
+show = "bars"
+stage = "q_probe"
+rows = "augment"
+)";
+
+// The results without what differs from run to run.
+Json comparable(const fs::path& out) {
+  Json results = lethe::read_json(out / "results.json");
+  for (const char* key : {"seconds", "command"}) results.erase(key);
+  for (Json& variant : results["variants"])
+    for (auto& [stage, result] : variant["stages"].items())
+      for (const char* key : {"seconds", "tokens_per_second", "peak_share", "curves_seconds"}) result.erase(key);
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("a study runs from the world to the page, and an interrupted one ends the same") {
+  const TempDir dir;
+  const std::string recipe = (dir / "small.toml").string(), whole = (dir / "whole").string(),
+                    cut = (dir / "cut").string();
+  lethe::write_file(recipe, kRecipe);
+  const Run run = run_lethe({"study", recipe, "--out", whole, "--json", "--threads", "1"});
+  CAPTURE(run.err);
+  REQUIRE(run.status == 0);
+  CHECK(contains(run.err, "[1/10] world augment=single"));
+  const Json& stages = run.json()["variants"][1]["stages"];
+  CHECK(stages["ask"]["examples"].size() == 60);
+  CHECK(stages["q_probe"]["first_token"]["major"].size() == 1);
+  CHECK(stages["pretrain"]["curves"].size() > 1);
+  const std::string page = lethe::read_file(dir / "whole" / "report.html");
+  for (const char* part : {"A small study", "data-label=\"multi2+permute\"", "in biographies, of the others",
+                           "First tokens of the values", "<th scope=\"row\">single</th>"})
+    CHECK(contains(page, part));
+  CHECK_FALSE(contains(page, "http"));
+
+  const auto second_training = [&] {  // that of the second world, under way
+    int runs = 0;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(dir / "cut" / "stages", error))
+      runs += entry.path().filename().string().starts_with("pretrain-");
+    return runs == 2;
+  };
+  const std::vector<std::string> again = {"study", recipe, "--out", cut, "--json", "--threads", "1"};
+  const Run interrupted = run_lethe_until(again, second_training, SIGINT);
+  CAPTURE(interrupted.err);
+  CHECK((interrupted.status == 130 || interrupted.status == 0));  // 0: it had ended before the signal came
+  if (interrupted.status == 130) CHECK(contains(interrupted.err, "go on with: "));
+  const Run resumed = run_lethe(again);
+  CAPTURE(resumed.err);
+  REQUIRE(resumed.status == 0);
+  CHECK(contains(resumed.err, "of 10 stages are done"));
+  CHECK(comparable(cut) == comparable(whole));
+
+  const Run report = run_lethe({"report", whole, "--out", (dir / "page.html").string()});
+  CHECK(report.status == 0);
+  CHECK(lethe::read_file(dir / "page.html") == page);
+  for (const auto& entry : fs::directory_iterator(dir / "whole" / "stages"))
+    if (entry.path().filename().string().starts_with("finetune-")) {
+      const Run two =
+          run_lethe({"report", (entry.path() / "out").string(), whole, "--out", (dir / "two.html").string()});
+      CAPTURE(two.err);
+      CHECK(two.status == 0);
+      CHECK(contains(lethe::read_file(dir / "two.html"), "<h1>2 runs</h1>"));
+      break;
+    }
+}
+
+TEST_CASE("studies are listed, planned, and refused with file, line and reason") {
+  const TempDir dir;
+  const Run list = run_lethe({"study", "--list"});
+  CHECK(list.status == 0);
+  for (const char* name : {"extraction: ", "probes: ", "celebrity: ", "bidirectional: ", "bior: ", "couple: ",
+                           "lora-sweep: ", "learning-order: ", "update-in-a-world: ", "laboratory: "})
+    CHECK(contains(list.out, name));
+  const Run plan =
+      run_lethe({"study", "extraction", "--only", "augment=single", "--dry-run", "--out", (dir / "none").string()});
+  CHECK(plan.status == 0);
+  CHECK(contains(plan.out, "to do pretrain augment=single\n"));
+  CHECK_FALSE(fs::exists(dir / "none"));
+
+  const std::string recipe = (dir / "bad.toml").string();
+  const auto refused = [&](const std::string& from, const std::string& to, const std::string& says) {
+    std::string text = kRecipe;
+    text.replace(text.find(from), from.size(), to);
+    lethe::write_file(recipe, text);
+    check_fails(2, {"study", recipe, "--out", (dir / "out").string()}, {"bad.toml:", says});
+    CHECK_FALSE(fs::exists(dir / "out"));
+  };
+  refused("layers = 1", "layer = 1", "unknown option --layer (did you mean --layers?)");
+  refused("hidden-size = 16", "hidden-size = \"wide\"", ":22: stage.hidden-size:");
+  refused("data = \"{world}\"", "data = \"{wrld}\"", "did you mean world?");
+  refused("augment = \"{augment}\"", "augment = \"twice\"", "'twice' is no augmentation");
+  refused("title = \"A small study\"", "title = ", "this is not TOML");
+  check_fails(2, {"study", "extracton"}, {"did you mean extraction?"});
+  check_fails(2, {"study"}, {"study takes a RECIPE"});
+  check_fails(2, {"study", "extraction", "--scale", "papr"}, {"--scale papr", "did you mean paper?"});
+  check_fails(1, {"report", dir.path().string(), "--out", (dir / "page.html").string()}, {"holds no results.json"});
+}
