@@ -97,14 +97,13 @@ void PretrainConfig::add_to(Options& options) {
   options.add("layers", layers, "layers").at_least(1).at_most(1024);
   options.add("heads", heads, "attention heads").at_least(1).at_most(1024);
   options.add("hidden-size", hidden_size, "width of the residual stream").at_least(1).at_most(1 << 20);
-  options.add("intermediate-size", intermediate_size, "width of the feed-forward layers; the family's usual unless told")
+  options
+      .add("intermediate-size", intermediate_size, "width of the feed-forward layers; the family's usual unless told")
       .at_least(1)
       .at_most(1 << 24);
   options.add("tokenizer", tokenizer, "a directory with tokenizer.json; a WORLD has its own").placeholder("DIR");
   options.group("Data");
-  options
-      .add("mixed", mixed,
-           "mixed training: the share of windows that hold questions of the training half; 0: none")
+  options.add("mixed", mixed, "mixed training: the share of windows that hold questions of the training half; 0: none")
       .at_least(0)
       .below(1)
       .placeholder("QAR");
@@ -128,7 +127,8 @@ void PretrainConfig::resolve(Options& options) {
   if (is_world && data.size() > 1) fail_usage("pretrain takes one WORLD, or files of text");
   if (is_world) options.no_effect("tokenizer", "the world has its own");
   if (!is_world) {
-    for (const char* name : {"mixed", "eval-steps", "eval-people"}) options.no_effect(name, "only a WORLD has questions");
+    for (const char* name : {"mixed", "eval-steps", "eval-people"})
+      options.no_effect(name, "only a WORLD has questions");
     if (tokenizer.empty()) fail_usage("--tokenizer DIR is needed: files of text have none");
   }
   if (training.max_seq_length == 0) training.max_seq_length = 256;
