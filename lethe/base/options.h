@@ -57,7 +57,7 @@ class Option {
   Option& one_of(std::vector<std::string> choices);  // of texts
   Option& placeholder(std::string word);             // in help: --out DIR
   Option& positional();                              // also given without its name, in the order of the list
-  Option& several();   // a positional of texts that takes all plain arguments that are left: RUN RUN
+  Option& several();  // a positional of texts that takes all plain arguments that are left: RUN RUN
   Option& required();
   Option& flag();          // a switch that takes no "on" or "off" from the next argument
   Option& not_resolved();  // has no place in a resolved configuration: --json, --resume

@@ -29,7 +29,8 @@ struct PretrainConfig {
 };
 
 // JSON: {"family", "parameters", "steps", "epochs", "loss", "tokens", "tokens_per_second", "seconds", "curves_seconds",
-// "peak_share" (of the machine's multiply-adds, by 6 a parameter and token), "curves": last line of curves.jsonl, "out"}.
+// "peak_share" (of the machine's multiply-adds, by 6 a parameter and token), "curves": last line of curves.jsonl,
+// "out"}.
 OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run);
 
 }  // namespace lethe::study

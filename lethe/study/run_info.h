@@ -12,8 +12,8 @@ struct RunInfo {
   tensor::DType precision = tensor::DType::kF32;
   uint64_t seed = 0;
   std::string version = {}, command = {};  // "build/lethe update ...", as it was typed
-  std::string config_toml = {};       // every setting as it was resolved
-  OrderedJson settings = {};          // the same
+  std::string config_toml = {};            // every setting as it was resolved
+  OrderedJson settings = {};               // the same
 };
 
 }  // namespace lethe::study

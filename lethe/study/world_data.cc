@@ -29,7 +29,8 @@ std::vector<std::vector<int32_t>> question_entries(const text::Tokenizer& tokeni
   return entries;
 }
 
-std::vector<text::Example> question_examples(const text::Tokenizer& tokenizer, const world::World& world, bool with_end) {
+std::vector<text::Example> question_examples(const text::Tokenizer& tokenizer, const world::World& world,
+                                             bool with_end) {
   end_of_text(tokenizer, world.path);
   std::vector<text::Example> examples;
   for (const world::Question& question : world::training_questions(world))

@@ -105,4 +105,37 @@ TEST_CASE("worlds that cannot be") {
   fails(1, {"--tokenizer", "/no/such"}, {"/no/such", "no tokenizer.json", "word"});
 }
 
+TEST_CASE("world change: facts that `update` and `evaluate` read, and a world again") {
+  const TempDir dir;
+  const std::string world = (dir / "w").string(), changed = (dir / "w2").string();
+  check_works({"world", "make", "--people", "50", "--augment", "multi2", "--out", world});
+  const Run run = check_works({"world", "change", world, "--attribute", "university", "--share", "0.2", "--out",
+                               changed, "--seed", "3", "--json"});
+  CHECK(run.json()["changed"] == 10);
+  CHECK(run.json()["attribute"] == "university");
+  const auto before = lines(dir / "w" / "people.jsonl"), after = lines(dir / "w2" / "people.jsonl");
+  int others = 0;
+  for (size_t i = 0; i < 50; ++i) others += before[i] != after[i];
+  CHECK(others == 10);
+  CHECK(lines(dir / "w2" / "facts-questions.jsonl").size() == 10);
+  CHECK(lines(dir / "w2" / "facts-biographies.jsonl").size() == 10);
+  CHECK(contains(lethe::read_file(dir / "w2" / "world.toml"), "[[change]]\nattribute = \"university\"\nshare = 0.2\n"));
+  // The tiny model reads every record; its tokenizer has room for 64 tokens only, so its texts may be too long.
+  const Run read =
+      run_lethe({"evaluate", copy_model(dir).string(), (dir / "w2" / "facts-both.jsonl").string(), "--json"});
+  CHECK((read.status == 0 || contains(read.err, "64 positions")));
+
+  check_fails(1, {"world", "change", world, "--out", changed}, {changed, "--overwrite"});
+  check_fails(1, {"world", "change", world, "--out", world, "--overwrite"}, {world, "which is read"});
+  check_fails(2, {"world", "change", world, "--out", (dir / "x").string(), "--attribute", "age"},
+              {"--attribute", "'age'", "birth_date", "company_city"});
+  check_fails(2, {"world", "change", world, "--out", (dir / "x").string(), "--share", "1.5"}, {"--share", "'1.5'"});
+  check_fails(1, {"world", "change", world, "--out", (dir / "x").string(), "--share", "0.001"}, {"changes nobody"});
+  check_fails(1, {"world", "change", (dir / "none").string(), "--out", (dir / "x").string()}, {"none", "no world"});
+  replace_in(dir / "w" / "questions.jsonl", "\"split\":\"t", "\"split\":\"T");
+  check_fails(1, {"world", "change", world, "--out", (dir / "x").string()},
+              {"questions.jsonl, line 1", "\"split\"", "train, test, celebrity"});
+  CHECK_FALSE(fs::exists(dir / "x"));
+}
+
 }  // namespace
