@@ -160,7 +160,7 @@ TEST_CASE("probe: a file of facts") {
   CHECK(result["classes"] == 4);
   CHECK(result["accuracy"] > 60.0);  // the last token is the answer: an untrained model carries it along
   CHECK(contains(study::probe_table(result), " % on 20 subjects after training on 20 (4 classes; a guess 25.0 %)"));
-  int lines = 0;
+  int lines = 0, right = 0;
   for_each_line(config.rows, [&](int64_t, std::string_view line) {
     ++lines;
     const Json row = Json::parse(line);
