@@ -49,7 +49,7 @@ std::set<std::string> all_words() {
     add_words(asked, words);
     words.insert(asked.substr(0, asked.find(' ')));  // a question begins a text
   }
-  words.insert(" Answer");
+  add_words(" Answer:", words);
   return words;
 }
 
