@@ -11,6 +11,8 @@
 namespace lethe::run {
 namespace {
 
+constexpr std::string_view kAnswer = " Answer:";  // how every prompt ends
+
 std::string spoken(std::string name) {
   std::ranges::replace(name, '_', ' ');
   return name;
@@ -127,7 +129,8 @@ std::string answers_html(const StudySection& section, const OrderedJson& results
   for (size_t i = 0; i < people.size(); ++i) {
     const OrderedJson& example = *people[i].second[i % people[i].second.size()];
     const std::string prompt = text_at(example, "prompt"), truth = text_at(example, "truth");
-    html += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escape_html(prompt), escape_html(truth));
+    const std::string question = prompt.ends_with(kAnswer) ? prompt.substr(0, prompt.size() - kAnswer.size()) : prompt;
+    html += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escape_html(question), escape_html(truth));
     for (const StudyRow& row : rows) {
       const OrderedJson& all = examples_of(row);
       const auto same = [&](const OrderedJson& other) { return text_at(other, "prompt") == prompt; };

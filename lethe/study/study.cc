@@ -228,9 +228,9 @@ class Study {
       const std::string& stage = plan_.work[i].stage;
       seconds[stage] = seconds.value(stage, 0.0) + records_[i]->value("seconds", 0.0);
     }
-    const auto shows_curves = [&](const std::string& stage) {
+    const auto shows = [&](const std::string& what, const std::string& stage) {
       return std::ranges::any_of(recipe_.page.sections, [&](const run::StudySection& section) {
-        return section.show == "curves" && section.stage == stage;
+        return section.show == what && section.stage == stage;
       });
     };
     for (const Variant& variant : plan_.variants) {
@@ -238,7 +238,8 @@ class Study {
       for (const auto& [stage, i] : variant.stages) {
         stages[stage] = (*records_[i])["result"];
         stages[stage].erase("out");  // where it was, on this machine
-        if (!shows_curves(stage)) stages[stage].erase("curves");
+        if (!shows("curves", stage)) stages[stage].erase("curves");
+        if (!shows("answers", stage)) stages[stage].erase("examples");
       }
       variants.push_back({{"grid", variant.grid}, {"stages", std::move(stages)}});
     }
