@@ -101,7 +101,7 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
   CAPTURE(run.err);
   REQUIRE(run.status == 0);
   CHECK(contains(run.err, "[1/10] world augment=single"));
-  const Json& stages = run.json()["variants"][1]["stages"];
+  const Json stages = run.json()["variants"][1]["stages"];
   CHECK(stages["ask"]["examples"].size() == 60);
   CHECK(stages["q_probe"]["first_token"]["major"].size() == 1);
   CHECK(stages["pretrain"]["curves"].size() > 1);
@@ -165,7 +165,7 @@ TEST_CASE("studies are listed, planned, and refused with file, line and reason")
     CHECK_FALSE(fs::exists(dir / "out"));
   };
   refused("layers = 1", "layer = 1", "unknown option --layer (did you mean --layers?)");
-  refused("hidden-size = 16", "hidden-size = \"wide\"", ":22: stage.hidden-size:");
+  refused("hidden-size = 16", "hidden-size = \"wide\"", ":20: stage.hidden-size:");
   refused("data = \"{world}\"", "data = \"{wrld}\"", "did you mean world?");
   refused("augment = \"{augment}\"", "augment = \"twice\"", "'twice' is no augmentation");
   refused("title = \"A small study\"", "title = ", "this is not TOML");
