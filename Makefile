@@ -1,13 +1,14 @@
 # Everything starts here on a fresh Debian 12 or Ubuntu 24.04: each goal installs what is missing, builds, and does its job.
 #   make           the program, build/release/lethe, and the tests
 #   make demo      update 100 facts in a real model and see the proof
+#   make laboratory   make people up, train two small models on their lives, see what each can be asked (ten minutes)
 #   make test      all tests
 #   make bench     the timings of bench/, beside PyTorch's
 #   make format    lay every C++ file out with clang-format 14
 #   make install   into PREFIX (default /usr/local)
 PREFIX ?= /usr/local
 
-.PHONY: build program configure demo test bench format install
+.PHONY: build program configure demo laboratory test bench format install
 
 build: configure
 	@cmake --build --preset release
@@ -21,6 +22,10 @@ configure:
 
 demo: program
 	@tools/demo.sh
+
+laboratory: program
+	@build/release/lethe study laboratory --out out/laboratory
+	@echo "The page: $$PWD/out/laboratory/report.html"
 
 test: build
 	@ctest --preset release

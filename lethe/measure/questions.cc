@@ -5,7 +5,7 @@
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/measure/answers.h"
-#include "lethe/model/generate.h"
+#include "lethe/model/beam_search.h"
 #include "lethe/run/progress.h"
 #include "lethe/text/template.h"
 #include "lethe/train/pack.h"
@@ -35,6 +35,29 @@ std::vector<std::vector<int32_t>> masked_answers(const NamedModel& model, const 
       answers.emplace_back(at, at + example->target_count());
       at += example->target_count();
     }
+    progress.update(std::ssize(answers));
+  }
+  return answers;
+}
+
+// What beam search says behind every question, some hundred questions at a time.
+std::vector<std::vector<int32_t>> searched_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
+                                                   const std::vector<text::Example>& examples, int64_t num_beams) {
+  constexpr size_t kAtOnce = 256;
+  model::GenerateOptions options;
+  options.model_name = model.name;
+  options.stop_ids = stop_ids(model.transformer.config(), &tokenizer);
+  options.max_new_tokens = 0;
+  for (const text::Example& example : examples)
+    options.max_new_tokens = std::max(options.max_new_tokens, example.target_count() + 1);
+  std::vector<std::vector<int32_t>> answers;
+  run::Progress progress("search", std::ssize(examples), "answers");
+  while (answers.size() < examples.size()) {
+    std::vector<std::vector<int32_t>> prompts;
+    for (size_t i = answers.size(); i < examples.size() && prompts.size() < kAtOnce; ++i)
+      prompts.emplace_back(examples[i].ids.begin(), examples[i].ids.end() - examples[i].target_count());
+    for (std::vector<int32_t>& ids : model::beam_search(model.transformer, prompts, num_beams, options))
+      answers.push_back(std::move(ids));
     progress.update(std::ssize(answers));
   }
   return answers;
@@ -117,7 +140,7 @@ std::vector<std::string> spoken_answers(const NamedModel& model, const text::Tok
 }
 
 QuestionScores score_questions(const NamedModel& model, const text::Tokenizer& tokenizer,
-                               const std::vector<world::Question>& questions, const char* label) {
+                               const std::vector<world::Question>& questions, const char* label, int64_t num_beams) {
   std::vector<text::Example> examples;
   for (const world::Question& question : questions) examples.push_back(question_example(tokenizer, question, false));
   std::vector<std::vector<int32_t>> answers;
@@ -126,12 +149,15 @@ QuestionScores score_questions(const NamedModel& model, const text::Tokenizer& t
   } else {
     answers = masked_answers(model, examples, mask_id(tokenizer), label);
   }
+  std::vector<std::vector<int32_t>> searched = answers;
+  if (num_beams > 1) searched = searched_answers(model, tokenizer, examples, num_beams);
   QuestionScores scores;
   for (size_t i = 0; i < questions.size(); ++i) {
     QuestionScore& score = scores.attributes[static_cast<size_t>(questions[i].attribute)];
     const std::vector<int32_t>& ids = examples[i].ids;
     const auto expected = std::span(ids).last(answers[i].size());
-    score.exact_match += std::equal(expected.begin(), expected.end(), answers[i].begin());
+    score.exact_match += searched[i].size() >= expected.size() &&
+                         std::equal(expected.begin(), expected.end(), searched[i].begin());
     score.first_token += expected.front() == answers[i].front();
     ++score.count;
   }

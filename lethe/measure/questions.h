@@ -37,7 +37,8 @@ int32_t mask_id(const text::Tokenizer& tokenizer);
 std::vector<std::string> spoken_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const std::vector<world::Question>& questions);
 
+// num_beams above 1: the answers of the exact match are searched (beam_search.h).
 QuestionScores score_questions(const NamedModel& model, const text::Tokenizer& tokenizer,
-                               const std::vector<world::Question>& questions, const char* label);
+                               const std::vector<world::Question>& questions, const char* label, int64_t num_beams = 1);
 
 }  // namespace lethe::measure

@@ -86,7 +86,8 @@ Lora::Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, u
     const auto &a = parameters_.slot(module.a), &b = parameters_.slot(module.b);
     std::vector<float> values_a(static_cast<size_t>(a.spec.size())), values_b(static_cast<size_t>(b.spec.size()));
     if (module.base.role == Role::kEmbedding) {
-      for (float& x : values_b) x = static_cast<float>(random.normal());
+      const double deviation = lora.embedding_rank > 0 ? 1 / std::sqrt(static_cast<double>(module.rank)) : 1;
+      for (float& x : values_b) x = static_cast<float>(deviation * random.normal());
     } else {
       const double bound = 1 / std::sqrt(static_cast<double>(a.spec.shape[1]));
       for (float& x : values_a) x = static_cast<float>((2 * random.uniform() - 1) * bound);

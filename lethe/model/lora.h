@@ -24,7 +24,7 @@ std::vector<AdaptableModule> lora_modules(const ModelConfig& config, const std::
 class Lora {
  public:
   // A fresh adapter as PEFT initialises one: A uniform in +-1/sqrt(in), B zero; of an embedding A zero, B standard
-  // normal.
+  // normal (with embedding_rank of variance 1 / rank: a product of that rank moves as the embedding itself would).
   Lora(const ModelConfig& config, const LoraConfig& lora, DType precision, uint64_t seed);
   Lora(const ModelConfig& config, const Adapter& adapter, DType precision, bool trained);
 

@@ -32,6 +32,7 @@ void AskConfig::add_to(Options& options) {
   options.add("split", split, "whose questions: those of training, or of the people never asked about in it")
       .one_of({"train", "test"});
   options.add("limit", limit, "only the first N people; 0: all").at_least(0);
+  options.add("num-beams", num_beams, "search answers with so many beams; 1: greedy").at_least(1).at_most(64);
   options.group("Options");
   options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
       .placeholder("MODEL");
@@ -43,12 +44,15 @@ OrderedJson ask_world(const AskConfig& config, const RunInfo& run) {
   const AnyModel any = AnyModel::open(config.model, config.base_model);
   const text::Tokenizer tokenizer = any.tokenizer();
   check_same_tokenizer(config.model.string(), tokenizer, world);
+  check(any.files().config().causal || config.num_beams == 1,
+        "--num-beams {}: {} recovers all tokens of an answer at once, there is nothing to search", config.num_beams,
+        config.model.string());
   model::Transformer transformer = any.load(run.precision);
   const measure::NamedModel model{transformer, config.model.string()};
   const std::vector<world::Question> questions = questions_to_ask(config, world);
 
   OrderedJson json{{"split", config.split}};
-  json.update(measure::score_questions(model, tokenizer, questions, "ask").json());
+  json.update(measure::score_questions(model, tokenizer, questions, "ask", config.num_beams).json());
   json["people"] = questions.size() / world::kAttributes.size();
   json["questions"] = questions.size();
   json["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -10,7 +10,7 @@ namespace lethe::study {
 struct AskConfig {
   fs::path model, world, base_model;
   std::string split = "test";
-  int64_t limit = 0;
+  int64_t limit = 0, num_beams = 1;
 
   void add_to(Options& options);
 };
