@@ -156,8 +156,8 @@ QuestionScores score_questions(const NamedModel& model, const text::Tokenizer& t
     QuestionScore& score = scores.attributes[static_cast<size_t>(questions[i].attribute)];
     const std::vector<int32_t>& ids = examples[i].ids;
     const auto expected = std::span(ids).last(answers[i].size());
-    score.exact_match += searched[i].size() >= expected.size() &&
-                         std::equal(expected.begin(), expected.end(), searched[i].begin());
+    score.exact_match +=
+        searched[i].size() >= expected.size() && std::equal(expected.begin(), expected.end(), searched[i].begin());
     score.first_token += expected.front() == answers[i].front();
     ++score.count;
   }

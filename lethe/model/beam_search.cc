@@ -98,7 +98,7 @@ std::vector<std::vector<int32_t>> beam_search(Transformer& model, std::span<cons
     }
     search.beams = std::move(next);
     const auto length = static_cast<double>(search.beams.empty() ? 1 : search.beams[0].ids.size());
-    const double attainable = candidates[0].log_probability / length;
+    const double attainable = search.beams.empty() ? 0 : search.beams[0].log_probability / length;
     search.done = search.beams.empty() || length >= static_cast<double>(options.max_new_tokens) ||
                   (search.finished.size() == B && search.finished.back().score >= attainable);
     if (!search.done) return;
