@@ -57,6 +57,7 @@ struct Cells {  // of a table or a heat map: ours and the paper's
   };
   std::vector<Row> rows;
   bool has_paper = false;
+  bool only_paper() const { return std::ranges::all_of(rows, &Row::only_paper); }
 };
 
 std::vector<double> paper_row(const StudySection& section, const std::string& name, size_t columns) {
@@ -105,7 +106,7 @@ Cells heat_cells(const StudySection& section, const OrderedJson& results) {
 }
 
 std::string cells_html(const StudySection& section, const Cells& cells, bool heat) {
-  if (cells.rows.empty()) return "";
+  if (cells.only_paper()) return "";
   std::string html = fmt::format("<div class=\"scroll\"><table{}>", heat ? " class=\"heat\"" : "");
   std::string note = "Percent.";
   if (cells.has_paper) note += " Below each number, small: the paper’s.";
@@ -137,6 +138,7 @@ size_t letters(const std::string& text) {  // not the bytes that continue one
 
 // The same for a terminal: ours, and the paper's in brackets.
 std::string cells_text(const StudySection& section, const Cells& cells) {
+  if (cells.only_paper()) return "";
   std::vector<std::vector<std::string>> lines{{fmt::format("{}", fmt::join(section.rows, ", "))}};
   lines[0].insert(lines[0].end(), cells.head.begin(), cells.head.end());
   for (const Cells::Row& row : cells.rows) {
@@ -243,7 +245,8 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
                             {"time in all", duration_text(total)}}) +
           "</section>\n\n";
   for (const StudySection& section : page.sections)
-    body += section_html(section.title, section.lead, body_of(section, results));
+    if (const std::string shown = body_of(section, results); !shown.empty() || section.show == "text")
+      body += section_html(section.title, section.lead, shown);
   body += reproduction_html(results);
   return {"Lethe study", page.title, escape_html(page.explains), body, "Written by Lethe " + text_at(results, "lethe")};
 }

@@ -141,9 +141,15 @@ TEST_CASE("answers: one question a person, what is true is marked, markup stays 
 TEST_CASE("what a stage did not give is left out, and the page still stands") {
   for (const char* show : {"curves", "staircase", "bars", "answers", "text"}) {
     const std::string html = page_of(section(show, "nothing"));
-    CHECK(has(html, "A lead."));
+    CHECK(has(html, "A lead.") == (std::string_view(show) == "text"));
     CHECK_FALSE(has(html, "<figure>"));
   }
+  StudySection table = section("table", "");
+  table.columns = {{"mean", "ask.mean.exact_match"}};
+  table.paper = {{"baseline", {2.7}}};
+  table.only = {{"augment", {"none"}}};
+  CHECK_FALSE(has(page_of(table), "A lead."));
+  CHECK(study_text({"small", "", "", {table}}, sample()).empty());
   const OrderedJson results = sample();
   const OrderedJson& first = results["variants"][0];
   CHECK(value_at(first, "ask.mean.exact_match") == 2);
