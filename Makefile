@@ -1,7 +1,7 @@
 # Everything starts here on a fresh Debian 12 or Ubuntu 24.04: each goal installs what is missing, builds, and does its job.
 #   make           the program, build/release/lethe, and the tests
 #   make demo      update 100 facts in a real model and see the proof
-#   make laboratory   make people up, train two small models on their lives, see what each can be asked (ten minutes)
+#   make laboratory   make people up, train two small models on their lives, see what each can be asked
 #   make test      all tests
 #   make bench     the timings of bench/, beside PyTorch's
 #   make format    lay every C++ file out with clang-format 14

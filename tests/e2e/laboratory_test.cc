@@ -52,8 +52,8 @@ TEST_CASE("a small net reads a few lives, learns to answer, and is asked: every 
   CHECK(curves.back()["biography"]["train"].get<double>() > curves.front()["biography"]["train"].get<double>() + 20);
 
   const Json fitted =
-      check_works({"finetune", model, world, "--out", tuned, "--method", "lora", "--embedding-rank", "16", "--max-steps",
-                   "300", "--per-device-train-batch-size", "8", "--learning-rate", "3e-3", "--json"})
+      check_works({"finetune", model, world, "--out", tuned, "--method", "lora", "--embedding-rank", "16",
+                   "--max-steps", "300", "--per-device-train-batch-size", "8", "--learning-rate", "3e-3", "--json"})
           .json();
   CHECK(fitted["examples"] == 4 * 6);  // of the training half alone
   const Json adapter = lethe::read_json(dir / "tuned" / "adapter_config.json");
@@ -91,7 +91,8 @@ TEST_CASE("a pretraining that was interrupted goes on to the same bytes") {
   const Arguments options = {"--max-steps", "40", "--save-steps", "5", "--logging-steps", "1", "--eval-steps", "7"};
   check_works(tiny(world, whole, options));
   const Run stopped = run_lethe_until(
-      tiny(world, parts, plus(options, {"--threads", "1"})), [&] { return lines_of(dir / "parts" / "lethe" / "metrics.jsonl") >= 12; }, SIGINT);
+      tiny(world, parts, plus(options, {"--threads", "1"})),
+      [&] { return lines_of(dir / "parts" / "lethe" / "metrics.jsonl") >= 12; }, SIGINT);
   REQUIRE(stopped.status == 130);
   CHECK(contains(stopped.err, "--resume"));
   check_works(tiny(world, parts, plus(options, {"--resume"})));
@@ -116,7 +117,8 @@ TEST_CASE("a model that reads in both directions: whole-word masks, answers behi
 TEST_CASE("text files, other families") {
   const TempDir dir;
   const std::string world = make_world(dir, "w", {"--people", "4"}), text = (dir / "t.jsonl").string();
-  lethe::write_file(text, "{\"text\":\" Gerald was born in Boise, ID.\"}\n{\"text\":\" She was born in Boise, ID.\"}\n");
+  lethe::write_file(text,
+                    "{\"text\":\" Gerald was born in Boise, ID.\"}\n{\"text\":\" She was born in Boise, ID.\"}\n");
   for (const std::string family : {"gpt2", "llama"}) {
     const std::string out = (dir / family).string();
     check_works({"pretrain", text, "--tokenizer", world, "--family", family, "--layers", "1", "--heads", "2",
@@ -130,7 +132,8 @@ TEST_CASE("what the laboratory refuses") {
   const TempDir dir;
   const std::string world = make_world(dir, "w", {"--people", "4"}), out = (dir / "out").string();
   const std::string other = copy_model(dir).string();
-  check_fails(1, {"pretrain", world, "--out", out, "--max-seq-length", "32"}, {"--max-seq-length is 32", "biography", world});
+  check_fails(1, {"pretrain", world, "--out", out, "--max-seq-length", "32"},
+              {"--max-seq-length is 32", "biography", world});
   check_fails(2, {"pretrain", world, "--out", out, "--tokenizer", world}, {"--tokenizer", "the world has its own"});
   check_fails(2, {"pretrain", world, "--out", out, "--mixed", "1"}, {"--mixed", "'1'"});
   check_fails(2, {"pretrain", world, "--out", out, "--heads", "0"}, {"--heads", "'0'"});
