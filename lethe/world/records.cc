@@ -12,7 +12,7 @@
 namespace lethe::world {
 namespace {
 
-constexpr std::string_view kPronouns[] = {"he", "she", "they"};
+constexpr std::string_view kPronounNames[] = {"he", "she", "they"};
 
 void add_number(uint64_t number, std::string& text) {
   char digits[20];
@@ -171,7 +171,7 @@ void add_line(const Person& person, std::string& text) {
   add_field(",\"first\":", person.first, text);
   add_field(",\"middle\":", person.middle, text);
   add_field(",\"last\":", person.last, text);
-  add_field(",\"pronoun\":", kPronouns[person.pronoun], text);
+  add_field(",\"pronoun\":", kPronounNames[person.pronoun], text);
   for (const Attribute attribute : kAttributes) {
     text += ",\"";
     text += attribute_name(attribute);
@@ -220,10 +220,10 @@ Person parse_person(std::string_view line, const std::string& where) {
   person.first = name("first");
   person.middle = name("middle");
   person.last = name("last");
-  person.pronoun = named<Mention::Pronoun>(json, "pronoun", where, kPronouns, [](const std::string& word) {
-    const auto at = std::ranges::find(kPronouns, word);
-    return at == std::end(kPronouns) ? std::nullopt
-                                     : std::optional(static_cast<Mention::Pronoun>(at - std::begin(kPronouns)));
+  person.pronoun = named<Mention::Pronoun>(json, "pronoun", where, kPronounNames, [](const std::string& word) {
+    const auto at = std::ranges::find(kPronounNames, word);
+    return at == std::end(kPronounNames) ? std::nullopt
+                                         : std::optional(static_cast<Mention::Pronoun>(at - std::begin(kPronounNames)));
   });
   for (const Attribute attribute : kAttributes) {
     const std::string key(attribute_name(attribute));

@@ -11,17 +11,18 @@
 namespace lethe::world {
 namespace {
 
-constexpr size_t kPart = 512;  // people whose lines are made at a time
+constexpr size_t kPeopleAtATime = 512;  // people whose lines are made at a time
 
 // Writes lines(person, text) of all people; returns how many lines they are.
 template <typename Lines>
 size_t write_lines(const fs::path& path, const std::vector<Person>& people, const Lines& lines) {
   AtomicFile file(path);
   size_t count = 0;
-  in_order((people.size() + kPart - 1) / kPart,
+  in_order((people.size() + kPeopleAtATime - 1) / kPeopleAtATime,
            [&](size_t part) {
              std::string text;
-             for (size_t i = part * kPart; i < std::min(people.size(), (part + 1) * kPart); ++i) lines(people[i], text);
+             for (size_t i = part * kPeopleAtATime; i < std::min(people.size(), (part + 1) * kPeopleAtATime); ++i)
+               lines(people[i], text);
              return text;
            },
            [&](const std::string& text) {

@@ -13,7 +13,7 @@
 namespace lethe::world {
 namespace {
 
-constexpr size_t kPart = size_t{1} << 20;  // bytes that are parsed at a time, and the rest of their last line
+constexpr size_t kPartBytes = size_t{1} << 20;  // bytes that are parsed at a time, and the rest of their last line
 
 struct Part {
   std::string_view text;
@@ -23,7 +23,7 @@ struct Part {
 std::vector<Part> parts_of(std::string_view text) {
   std::vector<Part> parts;
   for (size_t line = 1; !text.empty();) {
-    const size_t end = text.size() > kPart ? text.find('\n', kPart) : std::string_view::npos;
+    const size_t end = text.size() > kPartBytes ? text.find('\n', kPartBytes) : std::string_view::npos;
     const std::string_view part = text.substr(0, end == std::string_view::npos ? end : end + 1);
     parts.push_back({part, line});
     line += static_cast<size_t>(std::ranges::count(part, '\n'));
