@@ -13,7 +13,7 @@
 namespace lethe::measure {
 namespace {
 
-constexpr int64_t kBatchTokens = 4096;
+constexpr int64_t kMaskedTokens = 4096;
 
 // The argmax of every target, example by example.
 std::vector<std::vector<int32_t>> masked_answers(const NamedModel& model, const std::vector<text::Example>& examples,
@@ -24,7 +24,7 @@ std::vector<std::vector<int32_t>> masked_answers(const NamedModel& model, const 
     if (interrupted()) throw Interrupted("interrupted while measuring");
     std::vector<const text::Example*> chosen;
     int64_t tokens = 0;
-    for (size_t i = answers.size(); i < examples.size() && tokens < kBatchTokens; ++i) {
+    for (size_t i = answers.size(); i < examples.size() && tokens < kMaskedTokens; ++i) {
       chosen.push_back(&examples[i]);
       tokens += examples[i].size();
     }

@@ -22,11 +22,11 @@ std::vector<Json> lines(const fs::path& path) {
 }
 
 // A model that has room for a conversation, and a world.
-struct Setting {
+struct RewriteSetting {
   TempDir dir;
   std::string model = copy_model(dir).string(), world = (dir / "world").string();
 
-  explicit Setting(const Arguments& more) {
+  explicit RewriteSetting(const Arguments& more) {
     replace_in(fs::path(model) / "config.json", "\"max_position_embeddings\": 64", "\"max_position_embeddings\":9999");
     Arguments make = {"world", "make", "--out", world};
     make.insert(make.end(), more.begin(), more.end());
@@ -41,7 +41,7 @@ struct Setting {
 };
 
 TEST_CASE("world rewrite: a whole world of the same people; lives that are not told are said, and completed if asked") {
-  const Setting s({"--people", "6", "--celebrities", "1"});
+  const RewriteSetting s({"--people", "6", "--celebrities", "1"});
   const Arguments how = {"--versions", "3", "--max-tries", "2", "--incomplete", "complete", "--seed", "4"};
   const Run run = check_works(s.rewrite("told", how));
   const Json json = run.json();
@@ -86,7 +86,7 @@ TEST_CASE("world rewrite: a whole world of the same people; lives that are not t
 }
 
 TEST_CASE("world rewrite: what was not told is an error, after which the same answers are completed") {
-  const Setting s({"--people", "9"});
+  const RewriteSetting s({"--people", "9"});
   check_fails(1, s.rewrite("told", {"--max-tries", "2", "--limit", "4"}),
               {"4 of 4 lives are not told after 2 tries", "--resume", "--incomplete complete"});
   CHECK_FALSE(fs::exists(s.dir / "told" / "world.toml"));
@@ -100,7 +100,7 @@ TEST_CASE("world rewrite: what was not told is an error, after which the same an
 }
 
 TEST_CASE("world rewrite: interrupted and resumed, the same bytes") {
-  const Setting s({"--people", "200"});  // two waves of answers
+  const RewriteSetting s({"--people", "200"});  // two waves of answers
   const Arguments how = {"--max-tries", "1", "--incomplete", "complete"};
   Arguments first = s.rewrite("broken", how);
   first.insert(first.end(), {"--threads", "1"});
@@ -121,7 +121,7 @@ TEST_CASE("world rewrite: interrupted and resumed, the same bytes") {
 }
 
 TEST_CASE("world rewrite: bad input") {
-  const Setting s({"--people", "5"});
+  const RewriteSetting s({"--people", "5"});
   const auto fails = [&](int status, const Arguments& more, const Arguments& parts) {
     check_fails(status, s.rewrite("out", more), parts);
     CHECK_FALSE(fs::exists(s.dir / "out"));
