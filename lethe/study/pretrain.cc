@@ -23,17 +23,17 @@
 namespace lethe::study {
 namespace {
 
-constexpr const char* kStage = "pretrain";
+constexpr const char* kPretrainStage = "pretrain";
 
 using Entries = std::vector<std::vector<int32_t>>;
 
-struct Data {
+struct Corpus {
   std::optional<world::World> world;
   Entries entries, questions;
 };
 
-Data read_data(const PretrainConfig& config, const text::Tokenizer& tokenizer, const fs::path& where) {
-  Data data;
+Corpus read_corpus(const PretrainConfig& config, const text::Tokenizer& tokenizer, const fs::path& where) {
+  Corpus data;
   if (world::is_world(config.data[0])) {
     data.world = world::World::load(config.data[0]);
     data.entries = biography_entries(tokenizer, *data.world);
@@ -53,7 +53,7 @@ Data read_data(const PretrainConfig& config, const text::Tokenizer& tokenizer, c
   return data;
 }
 
-train::Windows windows_of(const PretrainConfig& config, Data& data, const text::Tokenizer& tokenizer, bool causal,
+train::Windows windows_of(const PretrainConfig& config, Corpus& data, const text::Tokenizer& tokenizer, bool causal,
                           int64_t vocab_size, uint64_t seed) {
   train::Windows windows(std::move(data.entries), std::move(data.questions),
                          {.window = config.training.max_seq_length,
@@ -140,7 +140,7 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   const bool of_world = world::is_world(config.data[0]);
   const fs::path tokenizer_path = of_world ? fs::path(config.data[0]) : config.tokenizer;
   const text::Tokenizer tokenizer = text::Tokenizer::load(tokenizer_path);
-  Data data = read_data(config, tokenizer, tokenizer_path);
+  Corpus data = read_corpus(config, tokenizer, tokenizer_path);
   model::NewModel shape{.family = config.family,
                         .layers = config.layers,
                         .heads = config.heads,
@@ -173,12 +173,12 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   if (!training.max_steps) training.max_steps = windows.steps_of(passes);
 
   model::Transformer model = model::new_transformer(model_config, run.precision, run.seed);
-  train::Stage stage{kStage, training.learning_rate.value(), passes};
+  train::Stage stage{kPretrainStage, training.learning_rate.value(), passes};
   std::optional<LearningCurves> curves;
   const int64_t every = config.eval_steps.value_or(std::max<int64_t>(1, *training.max_steps / kCurvePoints));
   if (data.world && every > 0) {
     curves.emplace(*data.world, tokenizer, model_config, folder.file(kCurvesFile), config.eval_people,
-                   session.resumes(kStage) ? session.resume->step : 0);
+                   session.resumes(kPretrainStage) ? session.resume->step : 0);
     stage.watch_steps = every;
     stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, model); };
   }
@@ -187,7 +187,7 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
 
   const double flops = 6.0 * static_cast<double>(model.parameters().size()) * static_cast<double>(trained.tokens);
   const OrderedJson result{
-      {"method", kStage},
+      {"method", kPretrainStage},
       {"family", config.family},
       {"parameters", model.parameters().size()},
       {"texts", texts},
@@ -206,7 +206,7 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   page["model"] = config.out.string();
   page["data"] = inputs.data;
   page["examples"] = texts;
-  page["seconds"] = {{kStage, trained.seconds}};
+  page["seconds"] = {{kPretrainStage, trained.seconds}};
   page["settings"] = run.settings;
   page["result"] = result;
   write_file(folder.file(run::kReportFile), run::training_page(page, folder.metrics()));

@@ -12,7 +12,7 @@ namespace {
 using lethe::Json;
 namespace fs = lethe::fs;
 
-std::vector<Json> lines(const fs::path& path) {
+std::vector<Json> lines_in(const fs::path& path) {
   std::vector<Json> records;
   std::istringstream text(lethe::read_file(path));
   for (std::string line; std::getline(text, line);) records.push_back(Json::parse(line));
@@ -42,12 +42,12 @@ TEST_CASE("world make: the contract's fields, and the same bytes again") {
   REQUIRE(make(two).status == 0);
   for (const char* file : kFiles) CHECK(lethe::read_file(dir / "one" / file) == lethe::read_file(dir / "two" / file));
 
-  const auto people = lines(dir / "one" / "people.jsonl");
+  const auto people = lines_in(dir / "one" / "people.jsonl");
   REQUIRE(people.size() == 43);
   for (const char* field : {"first", "middle", "last", "pronoun", "birth_date", "birth_city", "university", "major",
                             "company", "company_city", "split"})
     CHECK_FALSE(people[7].at(field).get<std::string>().empty());
-  for (const Json& biography : lines(dir / "one" / "biographies.jsonl")) {
+  for (const Json& biography : lines_in(dir / "one" / "biographies.jsonl")) {
     const Json& person = people[biography["person"].get<size_t>()];
     const auto text = biography["text"].get<std::string>();
     for (const Json& told : biography["attributes"]) {
@@ -55,7 +55,7 @@ TEST_CASE("world make: the contract's fields, and the same bytes again") {
       CHECK(text.substr(start, end - start) == person[told["attribute"].get<std::string>()]);
     }
   }
-  for (const Json& question : lines(dir / "one" / "questions.jsonl")) {
+  for (const Json& question : lines_in(dir / "one" / "questions.jsonl")) {
     const Json& person = people[question["person"].get<size_t>()];
     CHECK(question["split"] == person["split"]);
     CHECK(question["completion"] == " " + person[question["attribute"].get<std::string>()].get<std::string>() + ".");
@@ -68,8 +68,8 @@ TEST_CASE("the word tokenizer knows every word of biographies and questions, and
   const std::string world = (dir / "w").string();
   REQUIRE(run_lethe({"world", "make", "--people", "300", "--augment", "multi5+fullname", "--out", world}).status == 0);
   std::string text;
-  for (const Json& b : lines(dir / "w" / "biographies.jsonl")) text += Json({{"text", b["text"]}}).dump() + "\n";
-  for (const Json& q : lines(dir / "w" / "questions.jsonl"))
+  for (const Json& b : lines_in(dir / "w" / "biographies.jsonl")) text += Json({{"text", b["text"]}}).dump() + "\n";
+  for (const Json& q : lines_in(dir / "w" / "questions.jsonl"))
     text += Json({{"text", q["prompt"].get<std::string>() + q["completion"].get<std::string>()}}).dump() + "\n";
   lethe::write_file(dir / "texts.jsonl", text);
   const Run run = run_lethe({"tokenize", world, "--jsonl", (dir / "texts.jsonl").string()});
@@ -113,12 +113,12 @@ TEST_CASE("world change: facts that `update` and `evaluate` read, and a world ag
                                changed, "--seed", "3", "--json"});
   CHECK(run.json()["changed"] == 10);
   CHECK(run.json()["attribute"] == "university");
-  const auto before = lines(dir / "w" / "people.jsonl"), after = lines(dir / "w2" / "people.jsonl");
+  const auto before = lines_in(dir / "w" / "people.jsonl"), after = lines_in(dir / "w2" / "people.jsonl");
   int others = 0;
   for (size_t i = 0; i < 50; ++i) others += before[i] != after[i];
   CHECK(others == 10);
-  CHECK(lines(dir / "w2" / "facts-questions.jsonl").size() == 10);
-  CHECK(lines(dir / "w2" / "facts-biographies.jsonl").size() == 10);
+  CHECK(lines_in(dir / "w2" / "facts-questions.jsonl").size() == 10);
+  CHECK(lines_in(dir / "w2" / "facts-biographies.jsonl").size() == 10);
   CHECK(contains(lethe::read_file(dir / "w2" / "world.toml"), "[[change]]\nattribute = \"university\"\nshare = 0.2\n"));
   // The tiny model reads every record; its tokenizer has room for 64 tokens only, so its texts may be too long.
   const Run read =
