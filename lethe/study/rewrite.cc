@@ -154,7 +154,7 @@ class Log {
 };
 
 // Of names and values.
-std::string fingerprint(const std::vector<world::Person>& people) {
+std::string fingerprint_of(const std::vector<world::Person>& people) {
   uint64_t hash = fnv1a("");
   for (const world::Person& person : people) {
     hash = fnv1a(person.full_name(), hash);
@@ -282,7 +282,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
           {{"model", config.model.string()},
            {"seed", run.seed},
            {"lives", lives.size()},
-           {"people", fingerprint(world.people)},
+           {"people", fingerprint_of(world.people)},
            {"versions", config.versions},
            {"fullname", config.full_name},
            {"temperature", config.temperature},
