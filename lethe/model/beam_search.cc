@@ -10,7 +10,7 @@
 namespace lethe::model {
 namespace {
 
-constexpr size_t kSequences = 64;  // beams of several prompts in one pass
+constexpr size_t kBeamsAtOnce = 64;  // beams of several prompts in one pass
 
 struct Beam {
   std::vector<int32_t> ids;  // new ones
@@ -111,7 +111,7 @@ std::vector<std::vector<int32_t>> beam_search(Transformer& model, std::span<cons
     std::vector<Search> searches;
     std::vector<std::vector<int32_t>> ids;
     std::vector<KeyValueCache*> caches;
-    for (; first < prompts.size() && (searches.size() + 1) * B <= std::max(kSequences, B); ++first) {
+    for (; first < prompts.size() && (searches.size() + 1) * B <= std::max(kBeamsAtOnce, B); ++first) {
       const int64_t length = std::ssize(prompts[first]) + options.max_new_tokens;
       check(!prompts[first].empty(), "prompt {} has no tokens", first + 1);
       check(length <= model.config().max_positions, "prompt {} and {} new tokens are {}, the model has {} positions",
