@@ -50,7 +50,12 @@ class Study {
   Study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands)
       : config_(config), run_(run), commands_(commands), recipe_(load_recipe(config.recipe)) {
     PlanOptions options{config.scale, {}, {}, run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"};
-    for (const std::string& text : config.set) options.set.push_back(name_and_value("--set", text));
+    for (const std::string& text : config.set) {
+      const auto set = name_and_value("--set", text);
+      const auto same = [&](const auto& other) { return other.first == set.first; };
+      if (std::ranges::any_of(options.set, same)) fail_usage("--set {} is given twice", set.first);
+      options.set.push_back(set);
+    }
     for (const std::string& text : config.only) options.only.push_back(name_and_value("--only", text));
     options.seed = static_cast<int64_t>(run.seed);
     plan_ = make_plan(recipe_, commands, options);

@@ -183,6 +183,8 @@ TEST_CASE("errors of stages and of the output say where") {
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("exists and holds no study"), Error);
   study.config.out = study.temp / "a,b";
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("without a comma"), UsageError);
+  study.config.set = {"people=5", "people=6"};
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("--set people is given twice"), UsageError);
   study.config.set = {"people"};
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("'people' is not NAME=VALUE"), UsageError);
 }
