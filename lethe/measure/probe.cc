@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <unordered_map>
 
 #include "lethe/base/error.h"
@@ -50,8 +51,13 @@ Packed pack(const Inputs& inputs, int64_t copies) {
 class Numbering {
  public:
   explicit Numbering(const std::vector<ProbeInput>& train) {
+    std::unordered_map<int32_t, std::set<int64_t>> subjects;
     for (const ProbeInput& input : train)
-      for (const int32_t id : input.ids) numbers_.try_emplace(id, static_cast<int32_t>(numbers_.size()));
+      for (const int32_t id : input.ids) subjects[id].insert(input.subject);
+    const size_t fewest = getenv("LETHE_MIN") ? atoi(getenv("LETHE_MIN")) : 1;
+    for (const ProbeInput& input : train)
+      for (const int32_t id : input.ids)
+        if (subjects[id].size() >= fewest) numbers_.try_emplace(id, static_cast<int32_t>(numbers_.size()));
   }
   int64_t size() const { return std::ssize(numbers_) + 1; }
   std::vector<int32_t> of(const Inputs& inputs) const {
@@ -102,15 +108,21 @@ class Prober {
         D_(model.transformer.config().hidden_size),
         positions_(std::ssize(train.at(0).rows)),
         numbering_(train) {
-    for (size_t k = 0; k < targets.size(); ++k)
+    const bool named = std::ranges::any_of(targets, [](const ProbeTarget& t) { return !t.tokens.empty(); });
+    if (!shifts() || (named && options.norm == ProbeNorm::kBatch)) features_ = read_all(train_);
+    for (size_t k = 0; k < targets.size(); ++k) {
       heads_.emplace_back(
           ProbeShape{shifts() ? numbering_.size() : 0, options.embedding_rank, D_, targets[k].classes, options.norm},
           options.seed, k);
+      if (targets[k].tokens.empty()) continue;
+      std::vector<float> rows(static_cast<size_t>(targets[k].classes * D_));
+      const Tensor w_CD(rows.data(), targets[k].classes, D_);
+      tensor::gather_rows(model.transformer.output_embedding(), targets[k].tokens, w_CD);
+      heads_.back().start_from(w_CD, Tensor(features_.data(), std::ssize(features_) / D_, D_));
+    }
   }
 
   std::vector<ProbeScores> run() {
-    std::vector<float> features;
-    if (!shifts()) features = read_all(train_);
     const auto K = std::ssize(targets_);
     const int64_t count = std::min<int64_t>(options_.batch_size, std::ssize(train_));
     Order order(std::ssize(train_), options_.seed);
@@ -128,7 +140,7 @@ class Prober {
       } else {
         std::vector<float> hidden(static_cast<size_t>(count * positions_ * D_));
         const int64_t width = positions_ * D_;
-        tensor::gather_rows(Tensor(features.data(), std::ssize(train_), width), taken,
+        tensor::gather_rows(Tensor(features_.data(), std::ssize(train_), width), taken,
                             Tensor(hidden.data(), count, width));
         for (int64_t k = 0; k < K; ++k) nll += train_head(k, inputs, Tensor(hidden.data(), count * positions_, D_), {});
       }
@@ -275,6 +287,7 @@ class Prober {
   int64_t D_, positions_;
   Numbering numbering_;
   std::vector<ProbeHead> heads_;
+  std::vector<float> features_;  // of the training inputs, without a shift
   std::vector<float> shift_, dshift_;
 };
 

@@ -26,6 +26,7 @@ struct ProbeTarget {
   std::string name;
   int64_t classes = 0;
   std::vector<int32_t> labels;  // the class of each subject
+  std::vector<int32_t> tokens;  // of each class, where the classifier starts from the model's output embedding
 };
 
 struct ProbeOptions {

@@ -53,6 +53,17 @@ ProbeHead::Views ProbeHead::views(std::vector<float>& flat) const {
   return v;
 }
 
+void ProbeHead::start_from(const Tensor& w_CD, const Tensor& hidden_ND) {
+  tensor::convert(w_CD, p_.w_CD);
+  tensor::fill_zero(p_.c);
+  if (shape_.norm != ProbeNorm::kBatch) return;
+  normalise(hidden_ND, sized(z_, hidden_ND.rows, shape_.hidden_size), true);
+  for (int64_t j = 0; j < shape_.hidden_size; ++j) {
+    p_.bias.f32()[j] = mean_[static_cast<size_t>(j)];
+    p_.scale.f32()[j] = 1 / rstd_[static_cast<size_t>(j)];
+  }
+}
+
 void ProbeHead::shift(std::span<const int32_t> tokens, const Tensor& shift_TD) const {
   std::vector<float> memory;
   const Tensor s_TR = sized(memory, std::ssize(tokens), shape_.rank);
@@ -68,6 +79,7 @@ void ProbeHead::shift_backward(std::span<const int32_t> tokens, const Tensor& ds
   tensor::matmul(dshift_TD, p_.b_DR, ds_TR);
   tensor::fill_zero(d_.a_VR);
   tensor::embedding_backward(tokens, ds_TR, d_.a_VR);
+  tensor::fill_zero(d_.a_VR.row_range(shape_.tokens - 1, 1));
 }
 
 void ProbeHead::normalise(const Tensor& hidden_ND, const Tensor& z_ND, bool train) {

@@ -34,6 +34,10 @@ class ProbeHead {
   ProbeHead(const ProbeShape& shape, uint64_t seed, uint64_t index);
   ProbeHead(ProbeHead&&) = default;
 
+  // Lets the classifier start from these rows, without a bias, and BatchNorm as one that leaves hidden states as they
+  // are, given some of them.
+  void start_from(const Tensor& w_CD, const Tensor& hidden_ND);
+
   // shift_TD = A[tokens] B^T. Rank > 0.
   void shift(std::span<const int32_t> tokens, const Tensor& shift_TD) const;
   // Sets the gradients of scale * (sum over the rows of -log p(label)): of the norm and the classifier, and dhidden_ND

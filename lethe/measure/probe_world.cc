@@ -62,22 +62,25 @@ int32_t first_token(const text::Tokenizer& tokenizer, const std::string& value) 
 struct Classes {
   std::vector<std::string> names;
   std::map<std::string, int32_t> of;  // of each value
+  std::vector<int32_t> tokens;        // with which each begins
 };
 
 Classes classes_of(const text::Tokenizer& tokenizer, Attribute attribute, bool whole) {
   Classes classes;
   std::map<int32_t, int32_t> of_token;
   for (const std::string& value : values_of(attribute)) {
+    const int32_t token = first_token(tokenizer, value);
     if (whole || attribute == Attribute::kBirthDate) {
       classes.of[value] = static_cast<int32_t>(classes.names.size());
       classes.names.push_back(value);
+      classes.tokens.push_back(token);
       continue;
     }
-    const int32_t token = first_token(tokenizer, value);
     const auto [at, fresh] = of_token.emplace(token, static_cast<int32_t>(classes.names.size()));
     if (fresh) {
       const std::string name = tokenizer.decode(std::span(&token, 1));
       classes.names.push_back(name.starts_with(" ") ? name.substr(1) : name);
+      classes.tokens.push_back(token);
     }
     classes.of[value] = at->second;
   }
@@ -155,7 +158,7 @@ WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokeniz
     for (const Attribute attribute : attributes) {
       if (whole && attribute == Attribute::kBirthDate) continue;
       const Classes classes = classes_of(tokenizer, attribute, whole);
-      ProbeTarget target{std::string(world::attribute_name(attribute)), std::ssize(classes.names), {}};
+      ProbeTarget target{std::string(world::attribute_name(attribute)), std::ssize(classes.names), {}, classes.tokens};
       for (const world::Person& person : world.people) {
         const auto at = classes.of.find(class_of(person, attribute));
         check(at != classes.of.end(), "person {}: {} \"{}\" is none of the world's", person.id, target.name,

@@ -55,6 +55,7 @@ class Transformer {
   // Lays an adapter on the model; with a trained one, forward_backward() trains it and the model's own weights stay as
   // they are.
   void attach(Lora lora);
+  const Tensor& output_embedding() const { return head_.weight; }  // [V, D], of the run's precision
   Lora* lora() { return lora_ ? &*lora_ : nullptr; }
   Parameters& trained() { return lora_ ? lora_->parameters() : parameters_; }
   void set_gradient_checkpointing(bool on) { checkpointing_ = on; }

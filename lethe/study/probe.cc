@@ -70,8 +70,10 @@ class Probing {
     check_same_tokenizer(name_, tokenizer_, world);
     const model::ModelConfig& model = any_.files().config();
     if (p) model::check_causal(model, name_, "be probed before a value stands there; give --kind q");
-    const measure::WorldProbe data = measure::world_probe(world, tokenizer_, model.max_positions,
-                                                          p ? ProbeKind::kPositions : ProbeKind::kQuery, attributes);
+    measure::WorldProbe data = measure::world_probe(world, tokenizer_, model.max_positions,
+                                                    p ? ProbeKind::kPositions : ProbeKind::kQuery, attributes);
+    if (config_.head_init == "random")
+      for (measure::ProbeTarget& target : data.targets) target.tokens.clear();
     OrderedJson known{{"seen", nullptr}, {"nll", nullptr}, {"nll_of_others", nullptr}};
     if (model.causal) {
       const measure::Acquaintance a = measure::acquaintance({transformer_, name_}, world, tokenizer_);
@@ -224,6 +226,11 @@ void ProbeConfig::add_to(Options& options) {
       .at_most(1 << 20);
   options.add("learning-rate", learning_rate, "the first one; it falls to 0 in a line").above(0);
   options.add("weight-decay", weight_decay, "decay of all that is trained").at_least(0);
+  options
+      .add(
+          "head-init", head_init,
+          "how a world's classifiers start: random, or each class with the model's output embedding of its first token")
+      .one_of({"random", "unembedding"});
   options.group("Options");
   options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
       .placeholder("MODEL");
