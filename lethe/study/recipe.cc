@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -77,6 +78,12 @@ Scale read_scale(TomlTable table, const std::vector<Axis>& grid) {
   scale.name = table.name();
   scale.machine = table.text("machine");
   scale.minutes = table.number("minutes");
+  if (table.has("jobs")) {
+    const double jobs = table.number("jobs");
+    if (jobs < 1 || jobs > 64 || jobs != std::floor(jobs))
+      fail_usage("{}: {} given, expected an integer from 1 to 64", table.where("jobs"), jobs);
+    scale.jobs = static_cast<int64_t>(jobs);
+  }
   if (table.has("grid")) scale.grid = read_conditions(table.table("grid"), grid);
   scale.variables = table.settings();
   return scale;

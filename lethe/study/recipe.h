@@ -6,6 +6,7 @@
 //   [scale.two-cores]                       # the first scale is the default; its keys are variables
 //   machine = "2 cores"
 //   minutes = 50
+//   jobs = 2                                # stages at a time that do not read each other; 1 unless told
 //   people = 1000
 //   grid.augment = ["single"]               # this scale runs these values of the grid alone
 //   [grid]                                  # every combination of the axes' values is a variant
@@ -71,6 +72,7 @@ struct Stage {
 struct Scale {
   std::string name, machine;
   double minutes = 0;
+  int64_t jobs = 1;  // stages at a time
   std::vector<Setting> variables;
   std::vector<Condition> grid;  // axes of which it runs some values only
 };

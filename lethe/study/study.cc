@@ -11,8 +11,11 @@
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/run/progress.h"
+#include "lethe/run/report.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/study/plan.h"
+#include "lethe/study/workers.h"
+#include "lethe/tensor/parallel.h"
 
 namespace lethe::study {
 namespace {
@@ -21,7 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kRecipeFile = "recipe.toml";
 constexpr const char* kStageFile = "stage.json";
-constexpr const char* kCurvesFile = "curves.jsonl";
 constexpr size_t kMostCurvePoints = 60;
 
 std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
@@ -30,16 +32,11 @@ std::pair<std::string, std::string> name_and_value(const std::string& option, co
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-// The learning curves of a run, thinned.
-OrderedJson read_curves(const fs::path& file) {
-  std::vector<OrderedJson> lines;
-  for_each_line(file, [&](int64_t number, std::string_view line) {
-    if (!line.empty()) lines.push_back(parse_json(line, fmt::format("{}:{}", file.string(), number)));
-  });
+OrderedJson thinned(const OrderedJson& lines) {
   const size_t stride = (lines.size() + kMostCurvePoints - 1) / kMostCurvePoints;
   OrderedJson kept = OrderedJson::array();
   for (size_t i = 0; i < lines.size(); ++i)
-    if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(std::move(lines[i]));
+    if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(lines[i]);
   return kept;
 }
 
@@ -67,6 +64,8 @@ class Study {
     check(!config.resume || is_study(out_), "--resume: {} holds no study", out_.string());
     check(!fs::exists(out_) || is_study(out_) || (fs::is_directory(out_) && fs::is_empty(out_)),
           "--out {} exists and holds no study; give another", out_.string());
+    const int64_t jobs = config.jobs > 0 ? config.jobs : recipe_.scale(config.scale).jobs;
+    jobs_ = std::min<int64_t>(jobs, tensor::num_threads());
     find_done();
   }
 
@@ -95,10 +94,7 @@ class Study {
     write_file(out_ / kRecipeFile, recipe_.text);
     const auto count = std::ranges::count(to_do_, true);
     if (count < std::ssize(to_do_)) run::message("{} of {} stages are done", std::ssize(to_do_) - count, to_do_.size());
-    for (size_t i = 0; i < plan_.work.size(); ++i) {
-      if (to_do_[i]) do_work(i);
-      remove_unneeded(i);
-    }
+    do_all();
     const OrderedJson results = this->results();
     write_file(out_ / run::kResultsFile, results_text(results));
     write_file(out_ / run::kReportFile, run::page_html(run::page_of_study(recipe_.page, results)));
@@ -126,10 +122,42 @@ class Study {
     }
   }
 
+  // Stages begin in the plan's order, each as soon as what it reads is there and fewer than jobs_ are at work.
+  void do_all() {
+    for (size_t i = 0; i < plan_.work.size(); ++i)
+      if (!to_do_[i]) remove_unneeded(i);
+    std::vector<bool> waits = to_do_;
+    Workers workers;
+    for (;;) {
+      for (size_t i = 0; i < plan_.work.size() && static_cast<int64_t>(workers.running()) < jobs_; ++i) {
+        if (!waits[i] || std::ranges::any_of(plan_.work[i].reads, [&](size_t read) { return to_do_[read]; })) continue;
+        const Work& work = plan_.work[i];
+        run::message("[{}/{}] {}{}{}", i + 1, plan_.work.size(), work.stage, with_space(work.label), time_left());
+        if (interrupted()) throw Interrupted(fmt::format("interrupted before stage '{}'", work.stage));
+        waits[i] = false;
+        if (jobs_ > 1) {
+          workers.start(i, work.label.empty() ? "" : work.label + ": ", [&, i] {
+            tensor::set_num_threads(std::max(1, tensor::num_threads() / static_cast<int>(jobs_)));
+            do_work(i);
+          });
+        } else {
+          do_work(i);
+          done(i);
+        }
+      }
+      if (workers.running() == 0) return;
+      done(workers.wait());
+    }
+  }
+
+  void done(size_t i) {
+    records_[i] = run::read_ordered_json(folder(i) / kStageFile);
+    to_do_[i] = false;
+    remove_unneeded(i);
+  }
+
   void do_work(size_t i) {
     const Work& work = plan_.work[i];
-    run::message("[{}/{}] {}{}{}", i + 1, plan_.work.size(), work.stage, with_space(work.label), time_left(i));
-    if (interrupted()) throw Interrupted(fmt::format("interrupted before stage '{}'", work.stage));
     const fs::path run_dir = folder(i) / "out" / "lethe";
     const Command& command = command_named(commands_, work.command, work.where);
     const bool resume = fs::exists(folder(i) / "out" / command.state) && !fs::exists(folder(i) / kStageFile);
@@ -162,14 +190,13 @@ class Study {
     } catch (const Error& problem) {
       throw Error(fmt::format("{}: {}", name_of(i), problem.what()));
     }
-    if (const fs::path curves = run_dir / kCurvesFile; fs::exists(curves)) result["curves"] = read_curves(curves);
+    if (const OrderedJson curves = run::read_curves(run_dir); !curves.empty()) result["curves"] = thinned(curves);
     records_[i] = {{"stage", work.stage},
                    {"command", work.command},
                    {"options", options.json()},
                    {"seconds", std::chrono::duration<double>(Clock::now() - begin).count()},
                    {"result", std::move(result)}};
     write_record(i);
-    to_do_[i] = false;
   }
 
   std::string name_of(size_t i) const {
@@ -188,7 +215,7 @@ class Study {
     for (const size_t i : candidates) {
       if (plan_.work[i].keep || !plan_.work[i].writes || records_[i]->value("removed", false)) continue;
       bool read_later = false;
-      for (size_t later = done + 1; later < plan_.work.size(); ++later)
+      for (size_t later = i + 1; later < plan_.work.size(); ++later)
         read_later |= to_do_[later] && std::ranges::find(plan_.work[later].reads, i) != plan_.work[later].reads.end();
       if (read_later) continue;
       (*records_[i])["removed"] = true;  // first: what is half removed is no output
@@ -200,7 +227,7 @@ class Study {
   }
 
   // By the seconds that stages of the same name took; where some never ran, by what the recipe says.
-  std::string time_left(size_t from) const {
+  std::string time_left() const {
     std::map<std::string, std::pair<double, int>> took;
     double spent = 0, left = 0;
     for (size_t i = 0; i < plan_.work.size(); ++i)
@@ -211,7 +238,7 @@ class Study {
         spent += seconds;
       }
     bool guess = false;
-    for (size_t i = from; i < plan_.work.size(); ++i) {
+    for (size_t i = 0; i < plan_.work.size(); ++i) {
       if (!to_do_[i]) continue;
       const auto it = took.find(plan_.work[i].stage);
       if (it == took.end())
@@ -221,7 +248,8 @@ class Study {
     }
     const bool whole = config_.set.empty() && config_.only.empty();
     if (guess && !whole) return "";
-    if (guess) left = std::max(left, 60 * recipe_.scale(config_.scale).minutes - spent);
+    left /= static_cast<double>(jobs_);
+    if (guess) left = std::max(left, 60 * recipe_.scale(config_.scale).minutes - spent / static_cast<double>(jobs_));
     if (left < 1) return "";
     return fmt::format(", about {} left", run::duration_text(left));
   }
@@ -288,6 +316,7 @@ class Study {
   Recipe recipe_;
   Plan plan_;
   fs::path out_, stages_;
+  int64_t jobs_ = 1;
   std::vector<std::optional<OrderedJson>> records_;  // stage.json of each work that has one
   std::vector<bool> to_do_;
 };
@@ -302,6 +331,12 @@ void StudyConfig::add_to(Options& options) {
       .add("stages", stages,
            "where stages are kept, by what they depend on; OUT/stages unless told, one for several studies shares them")
       .placeholder("DIR");
+  options
+      .add("jobs", jobs,
+           "stages at a time, which share the threads: small nets keep many threads idle; as the recipe says unless "
+           "told")
+      .at_least(0)
+      .at_most(64);
   options.add("list", list, "explain Lethe's recipes").flag().not_resolved();
   options.add("dry-run", dry_run, "tell the stages, and which are done").flag().not_resolved();
   options.add("resume", resume, "go on with an interrupted study, as the same command does without it")
@@ -313,7 +348,7 @@ void StudyConfig::add_to(Options& options) {
 
 void StudyConfig::resolve(Options& options) {
   if (list) {
-    for (const char* name : {"recipe", "scale", "out", "stages", "dry-run", "resume", "set", "only"})
+    for (const char* name : {"recipe", "scale", "out", "stages", "jobs", "dry-run", "resume", "set", "only"})
       options.no_effect(name, "--list runs nothing");
     return;
   }

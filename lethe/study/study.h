@@ -21,6 +21,7 @@ struct StudyConfig {
   std::string recipe, scale;
   fs::path out, stages;
   std::vector<std::string> set, only;  // "people=200", "augment=single"
+  int64_t jobs = 0;  // stages at a time, each in a process of its own; 0: as the recipe says; 1: in this process
   bool list = false, dry_run = false, resume = false;
 
   void add_to(Options& options);

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include "lethe/base/error.h"
+#include "lethe/base/interrupt.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/study/plan.h"
 #include "lethe/study/study_test.h"
+#include "lethe/tensor/parallel.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
@@ -104,6 +106,29 @@ TEST_CASE("--set and --only know the recipe") {
   fails({"", {}, {{"augment", "multi2"}}, ""}, "no value at this scale; did you mean multi5?");
   fails({"large", {}, {{"augment", "single"}}, ""}, "no value at this scale");
   fails({"lage", {}, {}, ""}, "has no such scale; did you mean large?");
+}
+
+TEST_CASE("two stages at a time give the same results, and what goes wrong in one is told") {
+  tensor::set_num_threads(2);
+  catch_interrupts();  // as the program does: a worker that is interrupted with the other saves and ends
+  Fixture study;
+  const OrderedJson alone = study.run();
+  study.config.out = study.temp / "two";
+  study.config.jobs = 2;
+  OrderedJson both = study.run();
+  CHECK(both["variants"] == alone["variants"]);
+  CHECK(study.run()["variants"] == alone["variants"]);  // all done
+
+  study.config.out = study.temp / "interrupted";
+  log() = {.calls = {}, .interrupt_at = 0};
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("interrupted at step 3"), Interrupted);
+  log() = {};
+  CHECK(study.run()["variants"] == alone["variants"]);
+
+  study.config.out = study.temp / "failed";
+  study.replace("learning_rate = \"{rate}\"", "learning_rate = 666");
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("stage 'model' of augment=single rank="), Error);
+  tensor::set_num_threads(0);
 }
 
 TEST_CASE("a study runs, keeps results in order, and does nothing twice") {

@@ -80,6 +80,7 @@ inline std::vector<Command> fake_commands() {
                                fs::create_directories(config.out / "lethe");
                                write_file(config.out / "lethe" / "config.toml", run.config_toml);
                                called(config.resume ? "train resumed" : "train");
+                               check(config.learning_rate < 100, "the loss is infinite");
                                const std::string people = read_file(config.world / "people");
                                write_file(config.out / "model", people);
                                write_file(config.out / "lethe" / "curves.jsonl", "{\"tokens\": 5}\n");
