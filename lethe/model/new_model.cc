@@ -16,7 +16,6 @@ namespace {
 
 using Role = ParameterSpec::Role;
 
-constexpr double kDeviation = 0.02;  // GPT-2's initializer_range
 constexpr double kRotaryShare = 0.25;
 
 Json id_or_null(int64_t id) { return id < 0 ? Json() : Json(id); }
@@ -127,7 +126,7 @@ Json new_config(const NewModel& m) {
   Json config = kind->config(m);
   config["vocab_size"] = m.vocab_size;
   config["tie_word_embeddings"] = true;
-  config["initializer_range"] = kDeviation;
+  config["initializer_range"] = m.initializer_range;
   config["bos_token_id"] = id_or_null(m.bos_id);
   config["eos_token_id"] = id_or_null(m.eos_id);
   config["dtype"] = "float32";
@@ -135,15 +134,17 @@ Json new_config(const NewModel& m) {
   return config;
 }
 
-Transformer new_transformer(const ModelConfig& config, DType precision, uint64_t seed, bool train) {
+Transformer new_transformer(const ModelConfig& config, DType precision, uint64_t seed, bool train,
+                            double initializer_range) {
   Transformer model(config, precision, train);
   const Family& family = family_of(config.model_type, "the model");
   for (const Parameters::Slot& slot : model.parameters().slots()) {
     const ParameterSpec& spec = slot.spec;
     std::vector<float> values(static_cast<size_t>(spec.size()), spec.role == Role::kNormWeight ? 1.0f : 0.0f);
     if (!spec.is_vector()) {
-      const double deviation =
-          enters_residual(family, spec) ? kDeviation / std::sqrt(2.0 * static_cast<double>(config.layers)) : kDeviation;
+      const double deviation = enters_residual(family, spec)
+                                   ? initializer_range / std::sqrt(2.0 * static_cast<double>(config.layers))
+                                   : initializer_range;
       const int64_t cols = spec.shape[1];
       tensor::parallel_for(spec.shape[0], 16, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {

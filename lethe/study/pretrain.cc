@@ -98,6 +98,11 @@ void PretrainConfig::add_to(Options& options) {
   options.add("heads", heads, "attention heads").at_least(1).at_most(1024);
   options.add("hidden-size", hidden_size, "width of the residual stream").at_least(1).at_most(1 << 20);
   options
+      .add("initializer-range", initializer_range,
+           "standard deviation of the first weights; a narrow net learns sooner with more, at width 256 with 0.05")
+      .above(0)
+      .at_most(1);
+  options
       .add("intermediate-size", intermediate_size, "width of the feed-forward layers; the family's usual unless told")
       .at_least(1)
       .at_most(1 << 24);
@@ -149,7 +154,8 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
                         .vocab_size = tokenizer.size(),
                         .max_positions = config.training.max_seq_length,
                         .bos_id = tokenizer.bos_id().value_or(-1),
-                        .eos_id = tokenizer.eos_id().value_or(-1)};
+                        .eos_id = tokenizer.eos_id().value_or(-1),
+                        .initializer_range = config.initializer_range};
   const bool causal = config.family != "gbert";
   if (!causal) shape.vocab_size = std::max<int64_t>(shape.vocab_size, measure::mask_id(tokenizer) + 1);
   const Json model_json = model::new_config(shape);
@@ -172,12 +178,13 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   const double passes = training.num_train_epochs.value_or(100 / tellings);
   if (!training.max_steps) training.max_steps = windows.steps_of(passes);
 
-  model::Transformer model = model::new_transformer(model_config, run.precision, run.seed);
+  model::Transformer model =
+      model::new_transformer(model_config, run.precision, run.seed, true, config.initializer_range);
   train::Stage stage{kPretrainStage, training.learning_rate.value(), passes};
   std::optional<LearningCurves> curves;
   const int64_t every = config.eval_steps.value_or(std::max<int64_t>(1, *training.max_steps / kCurvePoints));
   if (data.world && every > 0) {
-    curves.emplace(*data.world, tokenizer, model_config, folder.file(kCurvesFile), config.eval_people,
+    curves.emplace(*data.world, tokenizer, model_config, folder.file(run::kCurvesFile), config.eval_people,
                    session.resumes(kPretrainStage) ? session.resume->step : 0);
     stage.watch_steps = every;
     stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, model); };
@@ -209,7 +216,9 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   page["seconds"] = {{kPretrainStage, trained.seconds}};
   page["settings"] = run.settings;
   page["result"] = result;
-  write_file(folder.file(run::kReportFile), run::training_page(page, folder.metrics()));
+  OrderedJson shown = page;
+  shown["learning_curves"] = run::read_curves(folder.path());
+  write_file(folder.file(run::kReportFile), run::training_page(shown, folder.metrics()));
   folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
   remove_state(folder);
   return result;

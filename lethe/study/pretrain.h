@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lethe/base/options.h"
+#include "lethe/model/new_model.h"
 #include "lethe/study/curves.h"
 #include "lethe/study/run_info.h"
 #include "lethe/train/config.h"
@@ -16,6 +17,7 @@ struct PretrainConfig {
   fs::path out, run_dir, tokenizer;
   std::string family = "gpt2-rotary";
   int64_t layers = 4, heads = 4, hidden_size = 256;
+  double initializer_range = model::kInitializerRange;
   std::optional<int64_t> intermediate_size;
   double mixed = 0;
   std::optional<int64_t> eval_steps;
