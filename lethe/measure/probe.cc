@@ -46,18 +46,20 @@ Packed pack(const Inputs& inputs, int64_t copies) {
   return packed;
 }
 
-// The tokens of the training inputs, numbered from 0. Another has the number behind the last: its row of A gets no
-// gradient, so it stays zero, as it would in a table of all tokens.
+// An update of a token that fewer training subjects have would be learnt by heart. In the paper's world there is none.
+constexpr size_t kFewestSubjects = 10;
+
+// The tokens whose embedding is updated, numbered from 0. Another has the number behind the last: its row of A stays
+// zero.
 class Numbering {
  public:
   explicit Numbering(const std::vector<ProbeInput>& train) {
     std::unordered_map<int32_t, std::set<int64_t>> subjects;
     for (const ProbeInput& input : train)
       for (const int32_t id : input.ids) subjects[id].insert(input.subject);
-    const size_t fewest = getenv("LETHE_MIN") ? atoi(getenv("LETHE_MIN")) : 1;
     for (const ProbeInput& input : train)
       for (const int32_t id : input.ids)
-        if (subjects[id].size() >= fewest) numbers_.try_emplace(id, static_cast<int32_t>(numbers_.size()));
+        if (subjects[id].size() >= kFewestSubjects) numbers_.try_emplace(id, static_cast<int32_t>(numbers_.size()));
   }
   int64_t size() const { return std::ssize(numbers_) + 1; }
   std::vector<int32_t> of(const Inputs& inputs) const {
@@ -108,17 +110,17 @@ class Prober {
         D_(model.transformer.config().hidden_size),
         positions_(std::ssize(train.at(0).rows)),
         numbering_(train) {
-    const bool named = std::ranges::any_of(targets, [](const ProbeTarget& t) { return !t.tokens.empty(); });
-    if (!shifts() || (named && options.norm == ProbeNorm::kBatch)) features_ = read_all(train_);
+    const bool own = options.classifier == ProbeClassifier::kUnembedding;
+    if (!shifts() || own) features_ = read_all(train_);
     for (size_t k = 0; k < targets.size(); ++k) {
       heads_.emplace_back(
           ProbeShape{shifts() ? numbering_.size() : 0, options.embedding_rank, D_, targets[k].classes, options.norm},
           options.seed, k);
-      if (targets[k].tokens.empty()) continue;
+      if (!own) continue;
       std::vector<float> rows(static_cast<size_t>(targets[k].classes * D_));
       const Tensor w_CD(rows.data(), targets[k].classes, D_);
       tensor::gather_rows(model.transformer.output_embedding(), targets[k].tokens, w_CD);
-      heads_.back().start_from(w_CD, Tensor(features_.data(), std::ssize(features_) / D_, D_));
+      heads_.back().freeze_classifier(w_CD, Tensor(features_.data(), std::ssize(features_) / D_, D_));
     }
   }
 

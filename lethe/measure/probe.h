@@ -25,11 +25,17 @@ struct ProbeInput {
 struct ProbeTarget {
   std::string name;
   int64_t classes = 0;
-  std::vector<int32_t> labels;  // the class of each subject
-  std::vector<int32_t> tokens;  // of each class, where the classifier starts from the model's output embedding
+  std::vector<int32_t> labels;       // the class of each subject
+  std::vector<int32_t> tokens = {};  // of each class, for kUnembedding
 };
 
+// kTrained: a linear classifier that starts at random, as in the paper. kUnembedding: the model's own output embedding,
+// of each class the row of its token; only the norm and the update of the embedding are trained. So a world whose
+// values have few people each can be probed: there are no rows to learn from them.
+enum class ProbeClassifier { kTrained, kUnembedding };
+
 struct ProbeOptions {
+  ProbeClassifier classifier = ProbeClassifier::kTrained;
   ProbeNorm norm = ProbeNorm::kLayer;
   int64_t embedding_rank = 0;
   int64_t max_steps = 0;

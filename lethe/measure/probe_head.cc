@@ -53,7 +53,8 @@ ProbeHead::Views ProbeHead::views(std::vector<float>& flat) const {
   return v;
 }
 
-void ProbeHead::start_from(const Tensor& w_CD, const Tensor& hidden_ND) {
+void ProbeHead::freeze_classifier(const Tensor& w_CD, const Tensor& hidden_ND) {
+  frozen_ = true;
   tensor::convert(w_CD, p_.w_CD);
   tensor::fill_zero(p_.c);
   if (shape_.norm != ProbeNorm::kBatch) return;
@@ -79,7 +80,7 @@ void ProbeHead::shift_backward(std::span<const int32_t> tokens, const Tensor& ds
   tensor::matmul(dshift_TD, p_.b_DR, ds_TR);
   tensor::fill_zero(d_.a_VR);
   tensor::embedding_backward(tokens, ds_TR, d_.a_VR);
-  tensor::fill_zero(d_.a_VR.row_range(shape_.tokens - 1, 1));
+  tensor::fill_zero(d_.a_VR.row_range(shape_.tokens - 1, 1));  // of those without an update
 }
 
 void ProbeHead::normalise(const Tensor& hidden_ND, const Tensor& z_ND, bool train) {
@@ -183,7 +184,9 @@ double ProbeHead::forward_backward(const Tensor& hidden_ND, std::span<const int3
 }
 
 void ProbeHead::step(const tensor::AdamW& options) {
-  tensor::adamw_step(options, values_.data(), gradients_.data(), m_.data(), v_.data(), nullptr, std::ssize(values_));
+  const int64_t classifier = frozen_ ? p_.w_CD.size() + p_.c.size() : 0;  // the last of all
+  tensor::adamw_step(options, values_.data(), gradients_.data(), m_.data(), v_.data(), nullptr,
+                     std::ssize(values_) - classifier);
 }
 
 void ProbeHead::predict(const Tensor& hidden_ND, std::span<int32_t> classes) {

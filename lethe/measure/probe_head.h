@@ -5,6 +5,7 @@
 // The norm, with a scale and a bias a feature, is LayerNorm (P-probe) or BatchNorm (Q-probe). BatchNorm takes the mean
 // and the variance of the batch in training, and their running averages (momentum 0.1, as torch.nn.BatchNorm1d)
 // elsewhere.
+// The last row of A belongs to all tokens without an update: it is never trained.
 // At the start A is zero and B is normal with deviation 1; W and c are uniform within 1 / sqrt(D), as torch.nn.Linear.
 // Shapes: V rows of A (the probe counts its tokens by itself), C classes, N rows, others as in lethe/tensor/tensor.h.
 #pragma once
@@ -34,9 +35,9 @@ class ProbeHead {
   ProbeHead(const ProbeShape& shape, uint64_t seed, uint64_t index);
   ProbeHead(ProbeHead&&) = default;
 
-  // Lets the classifier start from these rows, without a bias, and BatchNorm as one that leaves hidden states as they
-  // are, given some of them.
-  void start_from(const Tensor& w_CD, const Tensor& hidden_ND);
+  // From here on the classifier is these rows, without a bias, and is not trained; BatchNorm starts as one that leaves
+  // hidden states as they are, given some of them.
+  void freeze_classifier(const Tensor& w_CD, const Tensor& hidden_ND);
 
   // shift_TD = A[tokens] B^T. Rank > 0.
   void shift(std::span<const int32_t> tokens, const Tensor& shift_TD) const;
@@ -67,6 +68,7 @@ class ProbeHead {
   ProbeShape shape_;
   std::vector<float> values_, gradients_, m_, v_;
   Views p_, d_;
+  bool frozen_ = false;
   std::vector<float> running_mean_, running_variance_, mean_, rstd_;
   std::vector<float> z_, dz_, logits_, dlogits_, s_, ds_, nll_;  // of the rows at hand
 };

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -14,7 +15,7 @@ using tensor::Tensor;
 
 namespace {
 
-constexpr int64_t kRows = 7, kHidden = 5, kClasses = 4, kTokens = 6, kRank = 2;
+constexpr int64_t kRows = 7, kHidden = 5, kClasses = 4, kTokens = 7, kRank = 2;
 constexpr float kScale = 0.25f;
 
 using Values = std::vector<float>;
@@ -72,7 +73,35 @@ TEST_CASE("gradients of a probe's head are the slopes of its loss") {
     // Token 2 stands nowhere.
     CHECK(gradients[2 * kRank] == 0);
     CHECK(gradients[2 * kRank + 1] == 0);
+    // The last one is never moved.
+    small.tokens[0] = kTokens - 1;
+    small.loss();
+    CHECK(small.head.gradients()[(kTokens - 1) * kRank] == 0);
+    CHECK(small.head.gradients()[(kTokens - 1) * kRank + 1] == 0);
   }
+}
+
+TEST_CASE("a frozen classifier stays, and begins as what it was made of") {
+  Random random(4, "frozen");
+  Values rows = normals(kClasses * kHidden, random), hidden = normals(200 * kHidden, random), scores(200 * kClasses);
+  for (float& x : hidden) x = 3 * x + 1;
+  const Tensor w_CD(rows.data(), kClasses, kHidden), hidden_ND(hidden.data(), 200, kHidden),
+      scores_NC(scores.data(), 200, kClasses);
+  ProbeHead head({kTokens, kRank, kHidden, kClasses, ProbeNorm::kBatch}, 3, 1);
+  head.freeze_classifier(w_CD, hidden_ND);
+  std::vector<int32_t> predicted(200);
+  for (int pass = 0; pass < 100; ++pass) head.forward_backward(hidden_ND, predicted, 1, {});  // running averages
+  head.predict(hidden_ND, predicted);
+  tensor::matmul(hidden_ND, w_CD, scores_NC, {.transpose_b = true});
+  for (size_t i = 0; i < 200; ++i) {
+    const float* s = &scores[i * kClasses];
+    CHECK(s[predicted[i]] >= *std::max_element(s, s + kClasses) - 0.02f);
+  }
+  const float first_scale = head.values()[(kTokens + kHidden) * kRank];
+  head.step({0.1f, 0.9f, 0.999f, 1e-6f, 0.5f, 1, 1});
+  const Values& values = head.values();
+  CHECK(std::equal(rows.begin(), rows.end(), values.end() - kClasses - kClasses * kHidden));
+  CHECK(values[(kTokens + kHidden) * kRank] != first_scale);
 }
 
 TEST_CASE("a fresh head shifts nothing, and the same numbers make the same head") {

@@ -49,14 +49,15 @@ OrderedJson readings_of_changed(const world::World& world, const world::World& b
   OrderedJson result = OrderedJson::object();
   for (size_t k = 0; k < data.targets.size(); ++k) {
     const WorldTarget& target = data.meanings[k];
-    if (!target.whole) continue;
+    const auto same_whole = [&](const WorldTarget& t) { return t.whole && t.attribute == target.attribute; };
+    if (!target.whole && std::ranges::any_of(data.meanings, same_whole)) continue;
     Share read_new, read_old, neither;
     for (size_t i = 0; i < data.test.size(); ++i) {
       const auto person = static_cast<size_t>(data.test[i].subject);
-      const std::string& now = world.people[person].value(target.attribute);
-      const std::string& then = before.people[person].value(target.attribute);
+      const int32_t now = target.class_of_person(world.people[person]);
+      const int32_t then = target.class_of_person(before.people[person]);
       if (now == then) continue;
-      const std::string& read = target.classes[static_cast<size_t>(scores[k].predicted[i])];
+      const int32_t read = scores[k].predicted[i];
       read_new.add(read == now);
       read_old.add(read == then);
       neither.add(read != now && read != then);

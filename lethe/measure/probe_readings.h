@@ -8,8 +8,9 @@
 namespace lethe::measure {
 
 // Of people whose value is another one than in `before`, the same people earlier: how often a Q-probe reads the new
-// value, the old one, or neither, in percent. JSON: {attribute: {"people", "new", "old", "neither"}}, of whole values,
-// for attributes that changed. Error where `before` has other people.
+// value, the old one, or neither, in percent. JSON: {attribute: {"people", "new", "old", "neither"}}, for attributes
+// that changed: of whole values; where the probe has first tokens alone, of people whose two values begin differently.
+// Error where `before` has other people.
 OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
                                 const std::vector<ProbeScores>& scores);
 

@@ -27,6 +27,7 @@ struct Fixture {
   }
   void add_target(Attribute attribute, bool whole, std::vector<std::string> classes, std::vector<int32_t> labels) {
     data.meanings.push_back({attribute, whole, classes});
+    for (size_t c = 0; c < classes.size(); ++c) data.meanings.back().class_of[classes[c]] = static_cast<int32_t>(c);
     data.targets.push_back(
         {std::string(world::attribute_name(attribute)), static_cast<int64_t>(classes.size()), std::move(labels)});
   }
@@ -51,6 +52,14 @@ TEST_CASE("of changed people the new value is read, the old one, or neither") {
   CHECK(read(1) == R"({"university":{"people":1,"new":0.0,"old":100.0,"neither":0.0}})");
   CHECK(read(3) == R"({"university":{"people":1,"new":0.0,"old":0.0,"neither":100.0}})");
   CHECK(readings_of_changed(now.world, now.world, now.data, {{{}, 0, 0, {0, 0}}, {{}, 0, 0, {0, 0}}}).empty());
+  // A probe of first tokens alone: two universities begin alike.
+  now.data.meanings.pop_back();
+  now.data.targets.pop_back();
+  now.data.meanings[0].class_of = {{"New", 0}, {"Old", 1}, {"Same", 1}};
+  const auto first = [&] { return readings_of_changed(now.world, before, now.data, {{{}, 0, 0, {1, 1}}}).dump(); };
+  CHECK(first() == R"({"university":{"people":1,"new":0.0,"old":100.0,"neither":0.0}})");
+  now.data.meanings[0].class_of["New"] = 1;
+  CHECK(first() == "{}");
   before.people[1].last = "Else";
   CHECK_THROWS_WITH_AS(read(0), doctest::Contains("are not the same people"), Error);
 }

@@ -44,12 +44,6 @@ std::vector<std::string> values_of(Attribute attribute) {
   return {values.begin(), values.end()};
 }
 
-// A person's value, or what of it is a class.
-std::string class_of(const world::Person& person, Attribute attribute) {
-  const std::string& value = person.value(attribute);
-  return attribute == Attribute::kBirthDate ? value.substr(0, value.find(' ')) : value;
-}
-
 // The token that a value begins with behind other words.
 int32_t first_token(const text::Tokenizer& tokenizer, const std::string& value) {
   static constexpr std::string_view kBefore = "in";
@@ -133,8 +127,14 @@ text::Example question(const text::Tokenizer& tokenizer, const world::Biography&
 
 }  // namespace
 
+int32_t WorldTarget::class_of_person(const world::Person& person) const {
+  const std::string& value = person.value(attribute);
+  const auto at = class_of.find(attribute == Attribute::kBirthDate ? value.substr(0, value.find(' ')) : value);
+  return at == class_of.end() ? -1 : at->second;
+}
+
 WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokenizer, int64_t positions, ProbeKind kind,
-                       const std::vector<Attribute>& attributes) {
+                       const std::vector<Attribute>& attributes, ProbeClassifier classifier) {
   const int32_t start = end_of_text(tokenizer);
   WorldProbe probe;
   const auto add = [&](ProbeInput input, const char* what) {
@@ -156,17 +156,17 @@ WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokeniz
 
   for (const bool whole : {false, true})
     for (const Attribute attribute : attributes) {
-      if (whole && attribute == Attribute::kBirthDate) continue;
+      if (whole && (attribute == Attribute::kBirthDate || classifier == ProbeClassifier::kUnembedding)) continue;
       const Classes classes = classes_of(tokenizer, attribute, whole);
+      WorldTarget meaning{attribute, whole, classes.names, classes.of};
       ProbeTarget target{std::string(world::attribute_name(attribute)), std::ssize(classes.names), {}, classes.tokens};
       for (const world::Person& person : world.people) {
-        const auto at = classes.of.find(class_of(person, attribute));
-        check(at != classes.of.end(), "person {}: {} \"{}\" is none of the world's", person.id, target.name,
+        target.labels.push_back(meaning.class_of_person(person));
+        check(target.labels.back() >= 0, "person {}: {} \"{}\" is none of the world's", person.id, target.name,
               person.value(attribute));
-        target.labels.push_back(at->second);
       }
       probe.targets.push_back(std::move(target));
-      probe.meanings.push_back({attribute, whole, classes.names});
+      probe.meanings.push_back(std::move(meaning));
     }
   return probe;
 }

@@ -70,10 +70,10 @@ class Probing {
     check_same_tokenizer(name_, tokenizer_, world);
     const model::ModelConfig& model = any_.files().config();
     if (p) model::check_causal(model, name_, "be probed before a value stands there; give --kind q");
-    measure::WorldProbe data = measure::world_probe(world, tokenizer_, model.max_positions,
-                                                    p ? ProbeKind::kPositions : ProbeKind::kQuery, attributes);
-    if (config_.head_init == "random")
-      for (measure::ProbeTarget& target : data.targets) target.tokens.clear();
+    if (config_.classifier == "unembedding") options_.classifier = measure::ProbeClassifier::kUnembedding;
+    const measure::WorldProbe data =
+        measure::world_probe(world, tokenizer_, model.max_positions, p ? ProbeKind::kPositions : ProbeKind::kQuery,
+                             attributes, options_.classifier);
     OrderedJson known{{"seen", nullptr}, {"nll", nullptr}, {"nll_of_others", nullptr}};
     if (model.causal) {
       const measure::Acquaintance a = measure::acquaintance({transformer_, name_}, world, tokenizer_);
@@ -93,7 +93,9 @@ class Probing {
     const std::vector<measure::ProbeScores> scores = train(data.train, data.test, data.targets);
     write_world_rows(world, data, scores, p);
 
-    OrderedJson result{{"kind", config_.kind}, {"people", {{"train", data.train_people}, {"test", data.test_people}}}};
+    OrderedJson result{{"kind", config_.kind},
+                       {"classifier", config_.classifier},
+                       {"people", {{"train", data.train_people}, {"test", data.test_people}}}};
     for (const char* part : {"first_token", "whole", "baseline", "ceiling"}) result[part] = OrderedJson::object();
     for (size_t k = 0; k < scores.size(); ++k) {
       const char* part = data.meanings[k].whole ? "whole" : "first_token";
@@ -113,6 +115,8 @@ class Probing {
   OrderedJson of_facts() {
     if (!config_.kind.empty()) fail_usage("--kind has no effect: {} is no world", config_.data.string());
     if (!config_.old_world.empty()) fail_usage("--old-world has no effect: {} is no world", config_.data.string());
+    if (config_.classifier != "trained")
+      fail_usage("--classifier has no effect: {} is no world", config_.data.string());
     if (!config_.attributes.empty()) fail_usage("--attributes has no effect: {} is no world", config_.data.string());
     const measure::FactsProbe data =
         measure::facts_probe(config_.data, tokenizer_, any_.files().config().max_positions, options_.seed);
@@ -227,10 +231,10 @@ void ProbeConfig::add_to(Options& options) {
   options.add("learning-rate", learning_rate, "the first one; it falls to 0 in a line").above(0);
   options.add("weight-decay", weight_decay, "decay of all that is trained").at_least(0);
   options
-      .add(
-          "head-init", head_init,
-          "how a world's classifiers start: random, or each class with the model's output embedding of its first token")
-      .one_of({"random", "unembedding"});
+      .add("classifier", classifier,
+           "of a world: trained as in the paper, or unembedding, the model's own, frozen: for small worlds, where a "
+           "value has too few people to learn from; it reads first tokens alone")
+      .one_of({"trained", "unembedding"});
   options.group("Options");
   options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
       .placeholder("MODEL");

@@ -16,7 +16,7 @@ struct ProbeConfig {
   std::string kind;                     // "p", "q"; empty: not given
   std::vector<std::string> attributes;  // none: all six
   std::optional<int64_t> embedding_rank, max_steps, per_device_train_batch_size;
-  std::string head_init = "random";
+  std::string classifier = "trained";
   double learning_rate = 1e-3, weight_decay = 0.3;
   bool overwrite = false;
 
