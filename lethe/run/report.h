@@ -33,7 +33,8 @@ struct RunRecord {
   std::vector<StepMetrics> metrics;
 };
 RunRecord read_run(const fs::path& folder);
-Page page_of_run(const RunRecord& run);  // as the command itself drew it
+OrderedJson read_curves(const fs::path& folder);  // the lines of curves.jsonl in the run's folder; none without it
+Page page_of_run(const RunRecord& run);           // as the command itself drew it
 // What can be compared of several: their numbers, and the loss of their last stage.
 std::string side_by_side_html(const std::vector<RunRecord>& runs);
 

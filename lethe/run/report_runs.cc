@@ -14,8 +14,6 @@
 namespace lethe::run {
 namespace {
 
-constexpr const char* kCurvesFile = "curves.jsonl";
-
 bool is_update(const OrderedJson& results) { return results.contains("facts_file"); }
 
 }  // namespace
@@ -28,15 +26,18 @@ RunRecord read_run(const fs::path& folder) {
   RunRecord run{name_of(folder), read_ordered_json(where / kResultsFile), read_metrics(where / kMetricsFile)};
   check(run.results.is_object() && (is_update(run.results) || run.results.contains("method")),
         "{} is not what a run of Lethe writes", (where / kResultsFile).string());
-  if (const fs::path curves = where / kCurvesFile; fs::exists(curves)) {
-    run.results["learning_curves"] = OrderedJson::array();
-    for_each_line(curves, [&](int64_t number, std::string_view line) {
-      if (line.empty()) return;
-      run.results["learning_curves"].push_back(
-          OrderedJson(parse_json(line, fmt::format("{}:{}", curves.string(), number))));
-    });
-  }
+  run.results["learning_curves"] = read_curves(where);
   return run;
+}
+
+OrderedJson read_curves(const fs::path& folder) {
+  OrderedJson lines = OrderedJson::array();
+  const fs::path file = folder / kCurvesFile;
+  if (!fs::exists(file)) return lines;
+  for_each_line(file, [&](int64_t number, std::string_view line) {
+    if (!line.empty()) lines.push_back(OrderedJson(parse_json(line, fmt::format("{}:{}", file.string(), number))));
+  });
+  return lines;
 }
 
 Page page_of_run(const RunRecord& run) {

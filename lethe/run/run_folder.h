@@ -23,6 +23,7 @@ inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kEventsFile = "events.out.tfevents.0.lethe";
 inline constexpr const char* kFactsFile = "facts-with-old.jsonl";
 inline constexpr const char* kResultsFile = "results.json";
+inline constexpr const char* kCurvesFile = "curves.jsonl";  // learning curves on a world (lethe/study/curves.h)
 inline constexpr const char* kReportFile = "report.html";
 inline constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile,
                                           kFactsFile,  kResultsFile, kReportFile};

@@ -10,7 +10,6 @@
 
 namespace lethe::study {
 
-inline constexpr const char* kCurvesFile = "curves.jsonl";
 inline constexpr int64_t kCurvePoints = 25, kCurvePeople = 64;  // unless told
 
 class LearningCurves {

@@ -23,6 +23,8 @@
 namespace lethe::study {
 namespace {
 
+constexpr int64_t kTunedPoints = 10, kTunedPeople = 16;  // of the curves: fewer than in pretraining, which takes longer
+
 constexpr const char* kStage = "train";
 
 struct Data {
@@ -116,7 +118,7 @@ void FinetuneConfig::add_to(Options& options) {
   options.explain("embedding-rank", "adapt the embedding, too, with this rank; 0: not; on a WORLD 128 unless told");
   options.group("Learning curves");
   options
-      .add("eval-steps", eval_steps, "on a WORLD, a point of the curves every N steps; 25 in all unless told; 0: none")
+      .add("eval-steps", eval_steps, "on a WORLD, a point of the curves every N steps; 10 in all unless told; 0: none")
       .at_least(0);
 }
 
@@ -178,9 +180,9 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
     const int64_t steps = config.training.max_steps.value_or(
         static_cast<int64_t>(config.training.num_train_epochs.value_or(1) *
                              static_cast<double>(std::ssize(data.examples)) / static_cast<double>(micro)));
-    curves.emplace(*world, tokenizer_of(files), files.config(), folder.file(kCurvesFile), kCurvePeople,
+    curves.emplace(*world, tokenizer_of(files), files.config(), folder.file(run::kCurvesFile), kTunedPeople,
                    session.resumes(kStage) ? session.resume->step : 0);
-    stage.watch_steps = config.eval_steps.value_or(std::max<int64_t>(1, steps / kCurvePoints));
+    stage.watch_steps = config.eval_steps.value_or(std::max<int64_t>(1, steps / kTunedPoints));
     stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, *model); };
   }
   train::ExampleSource source(data.examples, config.training, run.seed, kStage);
@@ -222,7 +224,9 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   page["seconds"] = {{"train", trained.seconds}};
   page["settings"] = run.settings;
   page["result"] = result;
-  write_file(folder.file(run::kReportFile), run::training_page(page, folder.metrics()));
+  OrderedJson shown = page;
+  shown["learning_curves"] = run::read_curves(folder.path());
+  write_file(folder.file(run::kReportFile), run::training_page(shown, folder.metrics()));
   folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
   remove_state(folder);
   return result;
