@@ -3,7 +3,7 @@
 
   bench/compare.py --venv DIR --smollm2 HF_DIR --gpt2 HF_DIR [--rows train,facts,...] [--repeat 3]
 
-Rows: train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, process, generate, delta, delta-inputs. A training figure is tokens/s over the
+Rows: train-small, train-gpt2, train-smollm2, train-smollm2-fp32, facts, evaluate, process, generate, delta, delta-inputs. A training figure is tokens/s over the
 steps after the warm-up; `facts` and `evaluate` are the seconds of the work alone, `process` those of the whole evaluation from the shell
 (imports, loading and all). The best PyTorch variant of a row counts (eager, torch.compile; logits of all positions or of the targets only).
 What the processor can do is measured anew before each run of Lethe, because a shared machine's peak moves. Standard library only."""
@@ -17,7 +17,7 @@ p.add_argument("--smollm2", required=True)
 p.add_argument("--gpt2")
 p.add_argument("--facts", default=str(ROOT / "recipes/data/counterfact-1000.jsonl"))
 p.add_argument("--build", default=str(ROOT / "build/release"))
-p.add_argument("--rows", default="train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,process,generate,delta,delta-inputs")
+p.add_argument("--rows", default="train-small,train-gpt2,train-smollm2,train-smollm2-fp32,facts,evaluate,process,generate,delta,delta-inputs")
 p.add_argument("--repeat", type=int, default=3)
 p.add_argument("--steps", type=int, default=4)
 p.add_argument("--threads", type=int, default=2)
@@ -92,6 +92,28 @@ def train_row(name, model, precision):
 
     variants = {"eager": []} if args.eager else {"eager": [], "compiled": ["--compile"]}
     return compare(name, ours, {k: (lambda o=o: theirs(*o)) for k, o in variants.items()}, "tokens/s", True)
+
+
+def small_row():
+    """The laboratory's net from nothing: 4 layers of 256, 4 heads, 16 windows of 256 tokens, random ones."""
+    world, net = work / "world", work / "net"
+    output([lethe, "world", "make", "--people", 1000, "--out", world, "--quiet"])
+    output([lethe, "pretrain", world, "--layers", 4, "--heads", 4, "--hidden-size", 256, "--max-seq-length", 256, "--max-steps", 1,
+            "--eval-steps", 0, "--out", net, "--quiet"])
+    vocabulary, weights = json.loads((net / "config.json").read_text())["vocab_size"], parameters(net)
+
+    def ours():
+        peak = machine()["bf16"]
+        _, memory, text = peak_memory([f"{args.build}/bench/step_bench", "bf16", 40, args.threads, vocabulary])
+        speed = float(text.split(":")[1].split()[0])
+        return speed, memory, 6 * weights * speed / peak
+
+    def theirs(*options):
+        r = peer("train.py", "--model", net, "--batch", 16, "--length", 256, "--ids", vocabulary, "--steps", 40, "--precision", "bf16", *options)
+        return r["tokens_per_second"], r.get("peak_rss_mib", 0)
+
+    variants = {"eager": []} if args.eager else {"eager": [], "compiled": ["--compile"]}
+    return compare("train 4 layers of 256, 16 x 256, bf16", ours, {k: (lambda o=o: theirs(*o)) for k, o in variants.items()}, "tokens/s", True)
 
 
 def compare(name, ours, variants, unit, more_is_better):
@@ -189,7 +211,8 @@ def delta_row(inputs):
     return compare("delta apply", ours, {name: copy}, "s", False)
 
 
-ROWS = {"train-gpt2": lambda: train_row("train GPT-2 124M, 4 x 512, bf16", args.gpt2, "bf16"),
+ROWS = {"train-small": small_row,
+        "train-gpt2": lambda: train_row("train GPT-2 124M, 4 x 512, bf16", args.gpt2, "bf16"),
         "train-smollm2": lambda: train_row("train SmolLM2-135M, 4 x 512, bf16", args.smollm2, "bf16"),
         "train-smollm2-fp32": lambda: train_row("train SmolLM2-135M, 4 x 512, fp32", args.smollm2, "fp32"),
         "facts": facts_row, "evaluate": lambda: evaluate_row(False), "process": lambda: evaluate_row(True), "generate": generate_row, "delta": lambda: delta_row(False), "delta-inputs": lambda: delta_row(True)}

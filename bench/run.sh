@@ -14,5 +14,5 @@ if [ ! -e $bench/complete ]; then
   $venv/bin/python bench/peer/make_gpt2.py $bench/gpt2 >&2
   touch $bench/complete
 fi
-cmake --build --preset release --target matmul_bench >&2
+cmake --build --preset release --target matmul_bench step_bench >&2
 exec python3 bench/compare.py --venv $venv --smollm2 $bench/smollm2 --gpt2 $bench/gpt2 "$@"

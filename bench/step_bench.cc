@@ -1,5 +1,5 @@
 // Tokens a second of training a small net from nothing, the laboratory's: gpt2-rotary of 4 layers of 256, 4 heads,
-// vocabulary 2,847, 16 windows of 256 tokens, AdamW. step_bench [bf16|fp32] [steps] [threads]
+// 16 windows of 256 tokens, AdamW. step_bench [bf16|fp32] [steps] [threads] [vocabulary]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -19,8 +19,9 @@ using Clock = std::chrono::steady_clock;
 int main(int argc, char** argv) {
   const bool fp32 = argc > 1 && std::string_view(argv[1]) == "fp32";
   const int steps = argc > 2 ? std::atoi(argv[2]) : 20;
+  const int vocabulary = argc > 4 ? std::atoi(argv[4]) : 2847;
   if (argc > 3) tensor::set_num_threads(std::atoi(argv[3]));
-  const model::NewModel net{.layers = 4, .heads = 4, .hidden_size = 256, .vocab_size = 2847, .max_positions = 256};
+  const model::NewModel net{.layers = 4, .heads = 4, .hidden_size = 256, .vocab_size = vocabulary, .max_positions = 256};
   const model::ModelConfig config = model::read_config(model::new_config(net), "the net");
   model::Transformer model = model::new_transformer(config, fp32 ? tensor::DType::kF32 : tensor::DType::kBF16, 1);
   train::TrainingConfig training;
