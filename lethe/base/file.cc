@@ -137,7 +137,7 @@ void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_vi
   if (kind == OutKind::kDirectory) check(directory, "{} {} is a file, a directory is expected", option, out.string());
   if (kind == OutKind::kFile) check(!directory, "{} {} is a directory, a file is expected", option, out.string());
   check(overwrite, "{} {} exists; --overwrite replaces {}{}", option, out.string(),
-        directory ? "the model in it" : "it", hint);
+        directory ? "the model or world in it" : "it", hint);
 }
 
 void check_not_read(const fs::path& out, const fs::path& input, std::string_view option) {

@@ -46,7 +46,7 @@ TEST_CASE("an --out that exists is refused unless it is to be overwritten, and o
   const auto refused = [&](const char* name, OutKind kind, bool overwrite, const char* message) {
     CHECK_THROWS_WITH_AS(check_out(dir / name, kind, overwrite, "; or not"), doctest::Contains(message), Error);
   };
-  refused("empty", OutKind::kDirectory, false, "empty exists; --overwrite replaces the model in it; or not");
+  refused("empty", OutKind::kDirectory, false, "empty exists; --overwrite replaces the model or world in it; or not");
   refused("file", OutKind::kFile, false, "--out /");
   CHECK_THROWS_WITH_AS(check_out(dir / "file", OutKind::kFile, false, "", "--rows"), doctest::Contains("--rows /"),
                        Error);

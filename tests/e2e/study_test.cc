@@ -111,14 +111,14 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
     CHECK(contains(page, part));
   CHECK_FALSE(contains(page, "http"));
 
-  const auto second_training = [&] {  // that of the second world, under way
+  const auto second_training = [&] {  // both trainings are under way, side by side
     int runs = 0;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(dir / "cut" / "stages", error))
       runs += entry.path().filename().string().starts_with("pretrain-");
     return runs == 2;
   };
-  const std::vector<std::string> again = {"study", recipe, "--out", cut, "--json", "--threads", "1"};
+  const std::vector<std::string> again = {"study", recipe, "--out", cut, "--json", "--threads", "2", "--jobs", "2"};
   const Run interrupted = run_lethe_until(again, second_training, SIGINT);
   CAPTURE(interrupted.err);
   CHECK((interrupted.status == 130 || interrupted.status == 0));  // 0: it had ended before the signal came
