@@ -21,7 +21,8 @@ int main(int argc, char** argv) {
   const int steps = argc > 2 ? std::atoi(argv[2]) : 20;
   const int vocabulary = argc > 4 ? std::atoi(argv[4]) : 2847;
   if (argc > 3) tensor::set_num_threads(std::atoi(argv[3]));
-  const model::NewModel net{.layers = 4, .heads = 4, .hidden_size = 256, .vocab_size = vocabulary, .max_positions = 256};
+  const model::NewModel net{
+      .layers = 4, .heads = 4, .hidden_size = 256, .vocab_size = vocabulary, .max_positions = 256};
   const model::ModelConfig config = model::read_config(model::new_config(net), "the net");
   model::Transformer model = model::new_transformer(config, fp32 ? tensor::DType::kF32 : tensor::DType::kBF16, 1);
   train::TrainingConfig training;

@@ -186,7 +186,8 @@ TEST_CASE("what does not fit is named, and nothing is left behind") {
   refused([&] { delta_apply(llama, dir / "none", 1, dir / "out"); }, "no such file");
   refused([&] { delta_apply(llama, kModels / "gpt2", 1, dir / "out"); }, "expected a delta or a PEFT adapter");
   refused([&] { delta_apply(llama, dir / "d", NAN, dir / "out"); }, "the scale is nan");
-  refused([&] { delta_apply(llama, dir / "d", 1, dir.path()); }, "exists; --overwrite replaces the model or world in it");
+  refused([&] { delta_apply(llama, dir / "d", 1, dir.path()); },
+          "exists; --overwrite replaces the model or world in it");
   refused([&] { delta_diff(llama, llama, dir.path(), true); }, "is a directory, a file is expected");
   CHECK_FALSE(fs::exists(dir / "out"));
 }

@@ -75,11 +75,13 @@ std::string staircase_html(const StudySection& section, const OrderedJson& resul
     LineChart chart{spoken(attribute), "", "place in the biography", "%", {}, 100};
     for (size_t i = 0; i < rows.size(); ++i) {
       Line line{rows[i].name, {}, i}, paper{rows[i].name + ", the paper’s", {}, i, true};
-      for (size_t place = 0; place < 6; ++place)
+      const OrderedJson& theirs = field_at(section.paper, {rows[i].name, attribute});
+      // A list that is shorter ends where the value has been told: what is read there is of no interest.
+      const size_t places = theirs.is_array() ? theirs.size() : 6;
+      for (size_t place = 0; place < places; ++place)
         if (const Numbers numbers = numbers_at(rows[i], path_of(section, attribute, place)); numbers.count > 0)
           line.points.emplace_back(static_cast<double>(place), numbers.mean);
-      const OrderedJson& theirs = field_at(section.paper, {rows[i].name, attribute});
-      for (size_t place = 0; theirs.is_array() && place < theirs.size(); ++place)
+      for (size_t place = 0; theirs.is_array() && place < places; ++place)
         if (theirs[place].is_number())
           paper.points.emplace_back(static_cast<double>(place), theirs[place].get<double>());
       if (!line.points.empty()) chart.lines.push_back(std::move(line));

@@ -242,7 +242,7 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
           definitions_html({{"recipe", page.name},
                             {"scale", text_at(results, "scale")},
                             {"made for", text_at(results, "machine")},
-                            {"time in all", duration_text(total)}}) +
+                            {"stages, added up", duration_text(total)}}) +
           "</section>\n\n";
   for (const StudySection& section : page.sections)
     if (const std::string shown = body_of(section, results); !shown.empty() || section.show == "text")

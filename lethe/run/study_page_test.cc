@@ -78,7 +78,7 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
   CHECK(has(html, "Title &amp; such"));
   CHECK(has(html, "It asks &lt;this&gt;."));
   CHECK(has(html, "2 &lt;cores&gt;"));
-  CHECK(has(html, "<dt>time in all</dt><dd>1 min 02 s</dd>"));
+  CHECK(has(html, "<dt>stages, added up</dt><dd>1 min 02 s</dd>"));
   CHECK_FALSE(has(html, "http"));
   table.only = {{"augment", {"multi"}}};
   CHECK_FALSE(has(page_of(table), "<th scope=\"row\">single"));
@@ -105,11 +105,13 @@ TEST_CASE("a heat map has a coloured cell for each pair") {
 
 TEST_CASE("the staircase has a chart an attribute, a line a row, and the paper's faint") {
   StudySection stairs = section("staircase", "probe");
+  CHECK(has(page_of(stairs), "<title>single: place in the biography 5: 99</title>"));
   stairs.paper["single"]["birth_city"] = {5.9, 100};
   const std::string html = page_of(stairs);
   CHECK(has(html, "<figcaption>birth city</figcaption>"));
   CHECK(count(html, "<path class=\"line faint\" d=\"M") == 2);  // in the legend and in the chart
-  CHECK(has(html, "<title>single: place in the biography 5: 99</title>"));
+  CHECK(has(html, "<title>single: place in the biography 1: "));
+  CHECK_FALSE(has(html, "<title>single: place in the biography 2: "));  // as far as the paper's
   CHECK(has(html, "multi</li>"));
   CHECK(has(html, "single, the paper’s</li>"));
 }

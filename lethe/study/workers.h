@@ -22,8 +22,8 @@ class Workers {
   void start(size_t id, const std::string& name, const std::function<void()>& work);
   size_t running() const { return workers_.size(); }
 
-  // Waits for the next to end and returns its id. Throws what its work threw (Interrupted, UsageError, or Error), and an
-  // Error where a signal ended it. On Ctrl-C the workers are interrupted: the first to end throws Interrupted.
+  // Waits for the next to end and returns its id. Throws what its work threw (Interrupted, UsageError, or Error), and
+  // an Error where a signal ended it. On Ctrl-C the workers are interrupted: the first to end throws Interrupted.
   size_t wait();
 
  private:
