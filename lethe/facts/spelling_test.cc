@@ -16,14 +16,14 @@ Record with(const std::string& field) {
   return {7, "f.json, index 7", Json::parse(R"({"prompt":"p","new":"n",)" + field + "}")};
 }
 
-void wrong(const std::string& field, const char* message) {
+void misspelt(const std::string& field, const char* message) {
   CHECK_THROWS_WITH_AS(to_fact(with(field)), doctest::Contains(message), Error);
 }
 
 }  // namespace
 
 TEST_CASE("a field that is nearly a known one") {
-  wrong(R"("rephrases":["r"])", "f.json, index 7: \"rephrases\" is no field of a fact, did you mean \"rephrase\"?");
+  misspelt(R"("rephrases":["r"])", "f.json, index 7: \"rephrases\" is no field of a fact, did you mean \"rephrase\"?");
   for (const auto& field_and_meant : {std::pair{"rephrasing", "rephrase"},
                                       {"paraphrases", "rephrase"},
                                       {"rephrase2", "rephrase"},
@@ -43,7 +43,7 @@ TEST_CASE("a field that is nearly a known one") {
                                       {"old_answer", "old"}}) {
     const char *const field = field_and_meant.first, *const meant = field_and_meant.second;
     CAPTURE(field);
-    wrong(fmt::format("\"{}\":\"x\"", field), fmt::format("did you mean \"{}\"?", meant).c_str());
+    misspelt(fmt::format("\"{}\":\"x\"", field), fmt::format("did you mean \"{}\"?", meant).c_str());
   }
 }
 
@@ -62,10 +62,10 @@ TEST_CASE("other unknown fields may stand") {
 }
 
 TEST_CASE("a field of a question that is nearly a known one") {
-  wrong(R"("locality":[{"prompt":"l","answer":"a"},{"prompt":"l","anwser":"a"}])",
-        "f.json, index 7, \"locality\"[1]: \"anwser\" is no field of a question, did you mean \"answer\"?");
-  wrong(R"("portability":{"promt":"l","answer":"a"})", "\"portability\": \"promt\" is no field of a question");
-  wrong(R"("portability":{"x":[{"Prompt":"l","answer":"a"}]})", "\"portability\".x[0]: \"Prompt\" is no field");
+  misspelt(R"("locality":[{"prompt":"l","answer":"a"},{"prompt":"l","anwser":"a"}])",
+           "f.json, index 7, \"locality\"[1]: \"anwser\" is no field of a question, did you mean \"answer\"?");
+  misspelt(R"("portability":{"promt":"l","answer":"a"})", "\"portability\": \"promt\" is no field of a question");
+  misspelt(R"("portability":{"x":[{"Prompt":"l","answer":"a"}]})", "\"portability\".x[0]: \"Prompt\" is no field");
   CHECK(to_fact(with(R"("locality":[{"prompt":"l","answer":"a","answers":[],"id":3}])")).locality.size() == 1);
 }
 

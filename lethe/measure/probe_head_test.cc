@@ -15,7 +15,7 @@ using tensor::Tensor;
 
 namespace {
 
-constexpr int64_t kRows = 7, kHidden = 5, kClasses = 4, kTokens = 7, kRank = 2;
+constexpr int64_t kRows = 7, kHidden = 5, kHeadClasses = 4, kTokens = 7, kRank = 2;
 constexpr float kScale = 0.25f;
 
 using Values = std::vector<float>;
@@ -32,7 +32,7 @@ struct Small {
   std::vector<int32_t> tokens = {0, 3, 5, 3, 1, 4, 4}, labels = {2, 0, 3, 1, 0, 3, 3};
   Values base, shift = Values(kRows * kHidden), hidden = shift, dhidden = shift, dshift = shift;
 
-  explicit Small(ProbeNorm norm) : head({kTokens, kRank, kHidden, kClasses, norm}, 3, 1) {
+  explicit Small(ProbeNorm norm) : head({kTokens, kRank, kHidden, kHeadClasses, norm}, 3, 1) {
     Random random(2, "small");
     base = normals(kRows * kHidden, random);
     for (float& x : head.values()) x += 0.5f * static_cast<float>(random.normal());
@@ -83,31 +83,32 @@ TEST_CASE("gradients of a probe's head are the slopes of its loss") {
 
 TEST_CASE("a frozen classifier stays, and begins as what it was made of") {
   Random random(4, "frozen");
-  Values rows = normals(kClasses * kHidden, random), hidden = normals(200 * kHidden, random), scores(200 * kClasses);
+  Values rows = normals(kHeadClasses * kHidden, random), hidden = normals(200 * kHidden, random),
+         scores(200 * kHeadClasses);
   for (float& x : hidden) x = 3 * x + 1;
-  const Tensor w_CD(rows.data(), kClasses, kHidden), hidden_ND(hidden.data(), 200, kHidden),
-      scores_NC(scores.data(), 200, kClasses);
-  ProbeHead head({kTokens, kRank, kHidden, kClasses, ProbeNorm::kBatch}, 3, 1);
+  const Tensor w_CD(rows.data(), kHeadClasses, kHidden), hidden_ND(hidden.data(), 200, kHidden),
+      scores_NC(scores.data(), 200, kHeadClasses);
+  ProbeHead head({kTokens, kRank, kHidden, kHeadClasses, ProbeNorm::kBatch}, 3, 1);
   head.freeze_classifier(w_CD, hidden_ND);
   std::vector<int32_t> predicted(200);
   for (int pass = 0; pass < 100; ++pass) head.forward_backward(hidden_ND, predicted, 1, {});  // running averages
   head.predict(hidden_ND, predicted);
   tensor::matmul(hidden_ND, w_CD, scores_NC, {.transpose_b = true});
   for (size_t i = 0; i < 200; ++i) {
-    const float* s = &scores[i * kClasses];
-    CHECK(s[predicted[i]] >= *std::max_element(s, s + kClasses) - 0.02f);
+    const float* s = &scores[i * kHeadClasses];
+    CHECK(s[predicted[i]] >= *std::max_element(s, s + kHeadClasses) - 0.02f);
   }
   const float first_scale = head.values()[(kTokens + kHidden) * kRank];
   head.step({0.1f, 0.9f, 0.999f, 1e-6f, 0.5f, 1, 1});
   const Values& values = head.values();
-  CHECK(std::equal(rows.begin(), rows.end(), values.end() - kClasses - kClasses * kHidden));
+  CHECK(std::equal(rows.begin(), rows.end(), values.end() - kHeadClasses - kHeadClasses * kHidden));
   CHECK(values[(kTokens + kHidden) * kRank] != first_scale);
 }
 
 TEST_CASE("a fresh head shifts nothing, and the same numbers make the same head") {
-  ProbeHead head({kTokens, kRank, kHidden, kClasses, ProbeNorm::kLayer}, 3, 1),
-      same({kTokens, kRank, kHidden, kClasses, ProbeNorm::kLayer}, 3, 1),
-      other({kTokens, kRank, kHidden, kClasses, ProbeNorm::kLayer}, 3, 2);
+  ProbeHead head({kTokens, kRank, kHidden, kHeadClasses, ProbeNorm::kLayer}, 3, 1),
+      same({kTokens, kRank, kHidden, kHeadClasses, ProbeNorm::kLayer}, 3, 1),
+      other({kTokens, kRank, kHidden, kHeadClasses, ProbeNorm::kLayer}, 3, 2);
   CHECK(head.values() == same.values());
   CHECK(head.values() != other.values());
   const std::vector<int32_t> tokens = {0, 1, 2, 3, 4, 5, 5};

@@ -7,16 +7,11 @@
 #include <regex>
 
 #include "lethe/run/page.h"
+#include "lethe/run/page_testing.h"
 
 using namespace lethe::run;
 
 namespace {
-
-int count(const std::string& text, const std::string& part) {
-  int n = 0;
-  for (size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++n;
-  return n;
-}
 
 bool numbers_are_finite(const std::string& html) { return count(html, "nan") == 0 && count(html, "inf") == 0; }
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "lethe/base/error.h"
+#include "lethe/run/page_testing.h"
 #include "lethe/run/report.h"
 #include "lethe/run/run_folder.h"
 #include "tests/temp_dir.h"
@@ -9,8 +10,6 @@ using namespace lethe;
 using namespace lethe::run;
 
 namespace {
-
-bool has(const std::string& html, const std::string& part) { return html.find(part) != std::string::npos; }
 
 void write_run(const fs::path& folder, const OrderedJson& results) {
   fs::create_directories(folder);

@@ -5,14 +5,13 @@
 
 #include <cmath>
 
+#include "lethe/run/page_testing.h"
 #include "lethe/run/report_parts.h"
 
 using namespace lethe;
 using namespace lethe::run;
 
 namespace {
-
-bool has(const std::string& html, const std::string& part) { return html.find(part) != std::string::npos; }
 
 // "" where every tag that is opened is closed in order, else what is wrong.
 std::string unbalanced(const std::string& html) {
@@ -44,7 +43,7 @@ OrderedJson scores(double exact, double old_exact, double local) {
           {"old", {{"reliability", score(old_exact)}}}};
 }
 
-OrderedJson sample() {
+OrderedJson update_sample() {
   return OrderedJson{{"lethe", "0.1.0"},
                      {"command", "lethe update 'a b' facts.json --out \"x\""},
                      {"model", "models/tiny/"},
@@ -79,7 +78,7 @@ std::vector<StepMetrics> sample_metrics() {
 }  // namespace
 
 TEST_CASE("the page says in plain words what happened, shows it, and is well formed") {
-  const std::string html = update_page(sample(), sample_metrics());
+  const std::string html = update_page(update_sample(), sample_metrics());
   CHECK(unbalanced(html) == "");
   CHECK(has(html,
             "100 facts were updated by <strong>f-ft</strong>; counted by exact match, <strong>98.7\u202F%</strong> of "
@@ -99,7 +98,7 @@ TEST_CASE("the page says in plain words what happened, shows it, and is well for
 }
 
 TEST_CASE("facts with markup in them stay text") {
-  const std::string html = update_page(sample(), {});
+  const std::string html = update_page(update_sample(), {});
   CHECK_FALSE(has(html, "<script"));
   CHECK_FALSE(has(html, "<b>"));
   CHECK(has(html, "Who is &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;?"));
@@ -122,7 +121,7 @@ TEST_CASE("a page without evaluation, delta, cases or metrics still stands") {
   const std::string html = update_page(results, {});
   CHECK(unbalanced(html) == "");
   CHECK(has(html, "1 fact was updated by <strong>lora</strong>. The model was not evaluated."));
-  OrderedJson with_others = sample();
+  OrderedJson with_others = update_sample();
   with_others["others"] = {{{"prompt", "Oslo is in"},
                             {"answer", "Norway"},
                             {"before", "Norway & co"},
@@ -133,8 +132,8 @@ TEST_CASE("a page without evaluation, delta, cases or metrics still stands") {
   CHECK(has(others, "<mark class=\"new\">Norway</mark> &amp; co"));
   CHECK(has(others, "data-label=\"after forgetting\""));
   CHECK(unbalanced(others) == "");
-  CHECK_FALSE(has(update_page(sample(), {}), "Other questions, in"));
-  OrderedJson no_locality = sample();
+  CHECK_FALSE(has(update_page(update_sample(), {}), "Other questions, in"));
+  OrderedJson no_locality = update_sample();
   no_locality["after"]["locality"] = {{"exact_match", nullptr}, {"count", 0}};
   CHECK(has(update_page(no_locality, {}), "Side effects were not measured: no fact has a locality question."));
   results["forgotten"] = results["before"] = results["after"] = scores(50, 50, 50);

@@ -4,20 +4,13 @@
 
 #include <cmath>
 
+#include "lethe/run/page_testing.h"
 #include "lethe/run/study_parts.h"
 
 using namespace lethe;
 using namespace lethe::run;
 
 namespace {
-
-bool has(const std::string& html, const std::string& part) { return html.find(part) != std::string::npos; }
-
-size_t count(const std::string& html, const std::string& part) {
-  size_t n = 0;
-  for (size_t at = html.find(part); at != std::string::npos; at = html.find(part, at + 1)) ++n;
-  return n;
-}
 
 OrderedJson variant(const std::string& augment, int seed, double exact, const OrderedJson& probe) {
   OrderedJson examples = OrderedJson::array();
@@ -38,7 +31,7 @@ OrderedJson variant(const std::string& augment, int seed, double exact, const Or
                 {{"tokens", 2000}, {"biography", {{"train", 50}, {"test", 60}}}}}}}}}}};
 }
 
-OrderedJson sample() {
+OrderedJson study_sample() {
   const OrderedJson stairs = {{"birth_city", {1, 2, 3, 4, 5, 99}}}, flat = {{"birth_city", {98, 98, 98, 98, 98, 99}}};
   return {{"lethe", "0.1.0"},
           {"recipe", "small"},
@@ -61,7 +54,7 @@ StudySection section(const std::string& show, const std::string& stage) {
 }
 
 std::string page_of(const StudySection& section) {
-  return page_html(page_of_study({"small", "What?", "It asks <this>.", {section}}, sample()));
+  return page_html(page_of_study({"small", "What?", "It asks <this>.", {section}}, study_sample()));
 }
 
 }  // namespace
@@ -83,7 +76,7 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
   table.only = {{"augment", {"multi"}}};
   CHECK_FALSE(has(page_of(table), "<th scope=\"row\">single"));
 
-  const std::string text = study_text({"small", "", "", {table}}, sample());
+  const std::string text = study_text({"small", "", "", {table}}, study_sample());
   CHECK(text ==
         "Title & such (in brackets: the paper's)\n"
         "  augment   mean   gone\n"
@@ -151,8 +144,8 @@ TEST_CASE("what a stage did not give is left out, and the page still stands") {
   table.paper = {{"baseline", {2.7}}};
   table.only = {{"augment", {"none"}}};
   CHECK_FALSE(has(page_of(table), "A lead."));
-  CHECK(study_text({"small", "", "", {table}}, sample()).empty());
-  const OrderedJson results = sample();
+  CHECK(study_text({"small", "", "", {table}}, study_sample()).empty());
+  const OrderedJson results = study_sample();
   const OrderedJson& first = results["variants"][0];
   CHECK(value_at(first, "ask.mean.exact_match") == 2);
   CHECK(value_at(first, "probe.first_token.birth_city.5") == 99);

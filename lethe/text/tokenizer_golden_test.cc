@@ -16,7 +16,7 @@ using Ids = std::vector<int32_t>;
 
 namespace {
 
-const fs::path kGolden = "tests/golden/tokenizer";
+const fs::path kGoldenTokenizers = "tests/golden/tokenizer";
 const fs::path kShared = "../shared";
 
 Ids unpack(const std::string& pairs) {  // two characters of base 64 an id
@@ -29,7 +29,7 @@ Ids unpack(const std::string& pairs) {  // two characters of base 64 an id
 }
 
 const Json& golden_strings() {
-  static const Json strings = read_json(kGolden / "strings.json");
+  static const Json strings = read_json(kGoldenTokenizers / "strings.json");
   return strings;
 }
 
@@ -130,8 +130,8 @@ TEST_CASE("every family of tokenizers gives Hugging Face's ids and texts") {
   for (const std::string family :
        {"gpt2", "smollm2", "llama3", "qwen2", "cl100k", "falcon", "llama2", "mistral", "odd", "word_level"}) {
     CAPTURE(family);
-    const Tokenizer tokenizer = Tokenizer::load(kGolden / (family + ".json"));
-    const Json golden = read_json(kGolden / (family + ".ids.json"));
+    const Tokenizer tokenizer = Tokenizer::load(kGoldenTokenizers / (family + ".json"));
+    const Json golden = read_json(kGoldenTokenizers / (family + ".ids.json"));
     REQUIRE(golden["ids"].size() == strings.size());
     for (size_t i = 0; i < strings.size(); ++i) {
       const auto& text = strings[i].get_ref<const std::string&>();
@@ -148,7 +148,7 @@ TEST_CASE("every family of tokenizers gives Hugging Face's ids and texts") {
 }
 
 TEST_CASE("bytes that are no UTF-8 read as U+FFFD, one for each maximal invalid part") {
-  const Tokenizer tokenizer = Tokenizer::load(kGolden / "gpt2.json");
+  const Tokenizer tokenizer = Tokenizer::load(kGoldenTokenizers / "gpt2.json");
   for (const Json& item : golden_strings()["bytes"]) {
     const auto hex = item[0].get<std::string>();
     std::string bytes;

@@ -16,7 +16,7 @@ using Ids = std::vector<int32_t>;
 
 namespace {
 
-const fs::path kGolden = "tests/golden/tokenizer";
+const fs::path kGoldenFiles = "tests/golden/tokenizer";
 
 // Letters and two merges: "ab" and "abc".
 Json small() {
@@ -94,8 +94,8 @@ TEST_CASE("a folder: the files beside tokenizer.json") {
 }
 
 TEST_CASE("many threads share one tokenizer") {
-  const Tokenizer t = Tokenizer::load(kGolden / "llama3.json");
-  const Json strings = read_json(kGolden / "strings.json")["strings"];
+  const Tokenizer t = Tokenizer::load(kGoldenFiles / "llama3.json");
+  const Json strings = read_json(kGoldenFiles / "strings.json")["strings"];
   std::vector<std::vector<Ids>> results(4);
   std::vector<std::thread> threads;
   for (auto& result : results) {
@@ -183,7 +183,7 @@ TEST_CASE("an unknown word without an unknown token is an error, not a crash") {
 
 TEST_CASE("a file that ends early is an error that names it") {
   const TempDir dir;
-  const std::string whole = read_file(kGolden / "odd.json");
+  const std::string whole = read_file(kGoldenFiles / "odd.json");
   for (size_t size = 0; size + 2 < whole.size(); size += 1 + whole.size() / 24) {
     write_file(dir / "tokenizer.json", whole.substr(0, size));
     CHECK_THROWS_WITH_AS(Tokenizer::load(dir.path()), doctest::Contains("tokenizer.json"), Error);
@@ -191,10 +191,10 @@ TEST_CASE("a file that ends early is an error that names it") {
 }
 
 TEST_CASE("any value at any place of a file's settings is an error or a tokenizer that works") {
-  const Json strings = read_json(kGolden / "strings.json")["strings"];
+  const Json strings = read_json(kGoldenFiles / "strings.json")["strings"];
   size_t errors = 0, tokenizers = 0;
   for (const char* family : {"odd.json", "llama3.json", "word_level.json", "falcon.json"}) {
-    Json file = read_json(kGolden / family);
+    Json file = read_json(kGoldenFiles / family);
     const Json vocab = file["model"]["vocab"], merges = file["model"].value("merges", Json());
     file["model"]["vocab"] = file["model"]["merges"] = nullptr;  // mutated in the test above
     const Json flat = file.flatten();
