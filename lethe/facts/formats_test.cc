@@ -11,7 +11,7 @@ namespace {
 
 Fact fact(const char* json) { return to_fact({7, "f.json, index 7", Json::parse(json)}); }
 
-void wrong(const char* json, const char* message) {
+void wrong_fact(const char* json, const char* message) {
   CHECK_THROWS_WITH_AS(fact(json), doctest::Contains(message), Error);
 }
 
@@ -69,15 +69,15 @@ TEST_CASE("lists of questions in fields of the record itself") {
   CHECK(lists.locality[2].answer == "b");
   CHECK(lists.portability.empty());
   CHECK(fact(R"({"prompt":"p","new":"n","locality_prompt":["l"],"locality_answer":"a"})").locality[0].answer == "a");
-  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l","m"],"locality_answer":["a"]})",
-        "f.json, index 7: 2 of \"locality_prompt\" and 1 of \"locality_answer\", expected pairs");
-  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l","m"]})", "0 of \"locality_answer\", expected pairs");
-  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l","m"],"locality_answer":["a",""]})",
-        "f.json, index 7, pair 2: \"locality_answer\" is blank");
-  wrong(R"({"prompt":"p","new":"n","locality_prompt":["","m"],"locality_answer":["a","b"]})",
-        "f.json, index 7, pair 1: \"locality_prompt\" is blank");
-  wrong(R"({"prompt":"p","new":"n","locality_prompt":["l",3],"locality_answer":["a","b"]})",
-        "pair 2: \"locality_prompt\" is 3, expected a string");
+  wrong_fact(R"({"prompt":"p","new":"n","locality_prompt":["l","m"],"locality_answer":["a"]})",
+             "f.json, index 7: 2 of \"locality_prompt\" and 1 of \"locality_answer\", expected pairs");
+  wrong_fact(R"({"prompt":"p","new":"n","locality_prompt":["l","m"]})", "0 of \"locality_answer\", expected pairs");
+  wrong_fact(R"({"prompt":"p","new":"n","locality_prompt":["l","m"],"locality_answer":["a",""]})",
+             "f.json, index 7, pair 2: \"locality_answer\" is blank");
+  wrong_fact(R"({"prompt":"p","new":"n","locality_prompt":["","m"],"locality_answer":["a","b"]})",
+             "f.json, index 7, pair 1: \"locality_prompt\" is blank");
+  wrong_fact(R"({"prompt":"p","new":"n","locality_prompt":["l",3],"locality_answer":["a","b"]})",
+             "pair 2: \"locality_prompt\" is 3, expected a string");
 }
 
 TEST_CASE("one question each in fields of the record itself, in every format") {
@@ -100,61 +100,66 @@ TEST_CASE("one question each in fields of the record itself, in every format") {
 }
 
 TEST_CASE("a record without a format names what is missing for the closest one") {
-  wrong(R"({"prompt":"p","old":"o"})", "f.json, index 7: the field \"new\" is missing (closest known format: native;");
-  wrong(R"({"prompt":"p","new":null})", "\"new\" is missing (closest known format: native;");
-  wrong(R"({"src":"p","pred":"o","rephrase":"r"})", "\"alt\" is missing (closest known format: ZsRE;");
-  wrong(R"({"alt":"p","loc":"o"})", "\"src\" is missing (closest known format: ZsRE;");
-  wrong(R"({"prompt":"p","ground_truth":"o","case_id":3})",
-        "\"target_new\" is missing (closest known format: COUNTERFACT or KnowEdit;");
-  wrong(R"({"prompt":"p","ground_truth":["o"],"locality":{},"portability":{}})",
-        "closest known format: COUNTERFACT or KnowEdit;");
-  wrong(R"({"paraphrase_prompts":[],"case_id":1})",
-        "\"requested_rewrite\" is missing (closest known format: COUNTERFACT (ROME);");
-  wrong(R"({"new":"n"})", "\"prompt\" is missing");
-  wrong(R"({"question":"p","answer":"o"})",
-        "no field of a known format; known are native (prompt, new), ZsRE (src, alt)");
-  wrong("{}", "no field of a known format");
-  wrong(R"({"instruction":"p","output":"o"})", "--old-file and --new-file");
+  wrong_fact(R"({"prompt":"p","old":"o"})",
+             "f.json, index 7: the field \"new\" is missing (closest known format: native;");
+  wrong_fact(R"({"prompt":"p","new":null})", "\"new\" is missing (closest known format: native;");
+  wrong_fact(R"({"src":"p","pred":"o","rephrase":"r"})", "\"alt\" is missing (closest known format: ZsRE;");
+  wrong_fact(R"({"alt":"p","loc":"o"})", "\"src\" is missing (closest known format: ZsRE;");
+  wrong_fact(R"({"prompt":"p","ground_truth":"o","case_id":3})",
+             "\"target_new\" is missing (closest known format: COUNTERFACT or KnowEdit;");
+  wrong_fact(R"({"prompt":"p","ground_truth":["o"],"locality":{},"portability":{}})",
+             "closest known format: COUNTERFACT or KnowEdit;");
+  wrong_fact(R"({"paraphrase_prompts":[],"case_id":1})",
+             "\"requested_rewrite\" is missing (closest known format: COUNTERFACT (ROME);");
+  wrong_fact(R"({"new":"n"})", "\"prompt\" is missing");
+  wrong_fact(R"({"question":"p","answer":"o"})",
+             "no field of a known format; known are native (prompt, new), ZsRE (src, alt)");
+  wrong_fact("{}", "no field of a known format");
+  wrong_fact(R"({"instruction":"p","output":"o"})", "--old-file and --new-file");
 }
 
 TEST_CASE("fields of the wrong kind or blank") {
-  wrong(R"({"prompt":"","new":"n"})", "f.json, index 7: \"prompt\" is blank, expected text");
-  wrong(R"({"prompt":"p","new":" \n"})", "\"new\" is blank");
-  wrong(R"({"prompt":"p","new":2006})", "\"new\" is 2006, expected a string");
-  wrong(R"({"prompt":"p","new":["n"]})", "\"new\" is [\"n\"], expected a string");
-  wrong(R"({"prompt":"p","new":"n","rephrase":["a",3]})", "\"rephrase\" holds 3, expected texts");
-  wrong(R"({"prompt":"p","new":"n","rephrase":["a",""]})", "\"rephrase\" is blank");
-  wrong(R"({"prompt":"p","new":"n","rephrase":{}})", "\"rephrase\" is {}, expected a string");
-  wrong(R"({"prompt":"p","new":"n","locality":"x"})", "\"locality\": found \"x\", expected questions");
-  wrong(R"({"prompt":"p","new":"n","locality":{"prompt":"l"}})", "\"locality\": the field \"answer\" is missing");
-  wrong(R"({"prompt":"p","new":"n","locality":{"answer":"l"}})", "\"locality\": the field \"prompt\" is missing");
-  wrong(R"({"prompt":"p","new":"n","locality":{"prompt":"l","answer":3}})",
-        "\"locality\": \"answer\" is 3, expected a");
-  wrong(R"({"prompt":"p","new":"n","locality":["x"]})", "\"locality\"[0]: found \"x\", expected an object");
-  wrong(R"({"prompt":"p","new":"n","locality":[{"prompt":"l"}]})", "\"locality\"[0]: the field \"answer\" is missing");
-  wrong(R"({"prompt":"p","new":"n","locality":[{"prompt":"l","answer":""}]})", "\"locality\"[0]: \"answer\" is blank");
-  wrong(R"({"prompt":"p","target_new":"n","locality":{"x":[{"ground_truth":"a"}]}})",
-        "\"locality\".x[0]: the field \"prompt\" is missing");
-  wrong(R"({"prompt":"p","target_new":"n","locality":{"x":"y"}})", "\"locality\": \"x\" is \"y\", expected a list");
-  wrong(R"({"prompt":"p","target_new":"n","ground_truth":3})",
-        "\"ground_truth\" is 3, expected a text or a list of texts");
-  wrong(R"({"prompt":"p","target_new":"n","locality_prompt":"l"})", "the field \"locality_answer\" is missing");
-  wrong(R"({"src":"p","alt":"n","portability_answer":"a"})", "the field \"portability_prompt\" is missing");
-  wrong(R"({"src":"p","alt":"n","loc":"nq question: ","loc_ans":"a"})", "\"loc\" is blank");
-  wrong(R"({"src":"p","alt":"n","loc_ans":"a"})", "the field \"loc\" is missing");
-  wrong(R"({"prompt":"p","new":"n","portability":{"New Question":"q"}})",
-        "\"portability\": the field \"New Answer\" is missing");
-  wrong(R"({"prompt":"p","new":"n","subject":1})", "\"subject\" is 1, expected a string");
-  wrong(R"({"requested_rewrite":3})", "\"requested_rewrite\": found 3, expected an object");
-  wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s"}})",
-        "\"requested_rewrite\": the field \"target_new\" is missing");
-  wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"id":1}}})",
-        "\"target_new\": the field \"str\" is missing");
-  wrong(R"({"requested_rewrite":{"prompt":"It is","subject":"s","target_new":{"str":"n"}}})",
-        "f.json, index 7, \"requested_rewrite\": \"prompt\" is \"It is\", expected {} where the subject stands");
-  wrong(R"({"requested_rewrite":{"prompt":"{}","target_new":{"str":"n"}}})", "the field \"subject\" is missing");
-  wrong(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"str":"n"}},"neighborhood_prompts":["a"]})",
-        "\"target_true\" is missing");
+  wrong_fact(R"({"prompt":"","new":"n"})", "f.json, index 7: \"prompt\" is blank, expected text");
+  wrong_fact(R"({"prompt":"p","new":" \n"})", "\"new\" is blank");
+  wrong_fact(R"({"prompt":"p","new":2006})", "\"new\" is 2006, expected a string");
+  wrong_fact(R"({"prompt":"p","new":["n"]})", "\"new\" is [\"n\"], expected a string");
+  wrong_fact(R"({"prompt":"p","new":"n","rephrase":["a",3]})", "\"rephrase\" holds 3, expected texts");
+  wrong_fact(R"({"prompt":"p","new":"n","rephrase":["a",""]})", "\"rephrase\" is blank");
+  wrong_fact(R"({"prompt":"p","new":"n","rephrase":{}})", "\"rephrase\" is {}, expected a string");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":"x"})", "\"locality\": found \"x\", expected questions");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":{"prompt":"l"}})", "\"locality\": the field \"answer\" is missing");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":{"answer":"l"}})", "\"locality\": the field \"prompt\" is missing");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":{"prompt":"l","answer":3}})",
+             "\"locality\": \"answer\" is 3, expected a");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":["x"]})", "\"locality\"[0]: found \"x\", expected an object");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":[{"prompt":"l"}]})",
+             "\"locality\"[0]: the field \"answer\" is missing");
+  wrong_fact(R"({"prompt":"p","new":"n","locality":[{"prompt":"l","answer":""}]})",
+             "\"locality\"[0]: \"answer\" is blank");
+  wrong_fact(R"({"prompt":"p","target_new":"n","locality":{"x":[{"ground_truth":"a"}]}})",
+             "\"locality\".x[0]: the field \"prompt\" is missing");
+  wrong_fact(R"({"prompt":"p","target_new":"n","locality":{"x":"y"}})",
+             "\"locality\": \"x\" is \"y\", expected a list");
+  wrong_fact(R"({"prompt":"p","target_new":"n","ground_truth":3})",
+             "\"ground_truth\" is 3, expected a text or a list of texts");
+  wrong_fact(R"({"prompt":"p","target_new":"n","locality_prompt":"l"})", "the field \"locality_answer\" is missing");
+  wrong_fact(R"({"src":"p","alt":"n","portability_answer":"a"})", "the field \"portability_prompt\" is missing");
+  wrong_fact(R"({"src":"p","alt":"n","loc":"nq question: ","loc_ans":"a"})", "\"loc\" is blank");
+  wrong_fact(R"({"src":"p","alt":"n","loc_ans":"a"})", "the field \"loc\" is missing");
+  wrong_fact(R"({"prompt":"p","new":"n","portability":{"New Question":"q"}})",
+             "\"portability\": the field \"New Answer\" is missing");
+  wrong_fact(R"({"prompt":"p","new":"n","subject":1})", "\"subject\" is 1, expected a string");
+  wrong_fact(R"({"requested_rewrite":3})", "\"requested_rewrite\": found 3, expected an object");
+  wrong_fact(R"({"requested_rewrite":{"prompt":"{}","subject":"s"}})",
+             "\"requested_rewrite\": the field \"target_new\" is missing");
+  wrong_fact(R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"id":1}}})",
+             "\"target_new\": the field \"str\" is missing");
+  wrong_fact(R"({"requested_rewrite":{"prompt":"It is","subject":"s","target_new":{"str":"n"}}})",
+             "f.json, index 7, \"requested_rewrite\": \"prompt\" is \"It is\", expected {} where the subject stands");
+  wrong_fact(R"({"requested_rewrite":{"prompt":"{}","target_new":{"str":"n"}}})", "the field \"subject\" is missing");
+  wrong_fact(
+      R"({"requested_rewrite":{"prompt":"{}","subject":"s","target_new":{"str":"n"}},"neighborhood_prompts":["a"]})",
+      "\"target_true\" is missing");
 }
 
 TEST_CASE("long values are cut in messages") {

@@ -16,7 +16,7 @@ std::vector<Record> records(const std::string& text, int64_t limit = 0) {
   return read_records(dir / "facts", limit);
 }
 
-void wrong(const std::string& text, const char* message) {
+void wrong_file(const std::string& text, const char* message) {
   CHECK_THROWS_WITH_AS(records(text), doctest::Contains(message), Error);
 }
 
@@ -51,8 +51,8 @@ TEST_CASE("columns that stand several times in CSV are lists") {
   CHECK(rows[1].fields == Json::parse(R"({"prompt":"p","new":"n","rephrase":["t","u"],"locality_prompt":["","m"],
                                           "locality_answer":["","b"]})"));
   CHECK_FALSE(rows[2].fields.contains("rephrase"));
-  wrong("prompt,new,prompt\na,b,c\n", "/facts: the header names the column \"prompt\" twice");
-  wrong("prompt,new,locality,locality\na,b,,\n", "/facts: the header names the column \"locality\" twice");
+  wrong_file("prompt,new,prompt\na,b,c\n", "/facts: the header names the column \"prompt\" twice");
+  wrong_file("prompt,new,locality,locality\na,b,,\n", "/facts: the header names the column \"locality\" twice");
 }
 
 TEST_CASE("a limit reads no further") {
@@ -62,25 +62,25 @@ TEST_CASE("a limit reads no further") {
 }
 
 TEST_CASE("broken files say where") {
-  wrong("", "/facts: empty, expected facts");
-  wrong("\xEF\xBB\xBF \n", "/facts: empty, expected facts");
-  wrong("[]", "/facts: an empty list");
-  wrong("[{\"a\":1},", "/facts: not valid JSON at byte");
-  wrong("{\"a\":1}\n{\"a\":", "/facts, index 1 (line 2): not valid JSON");
-  wrong("{\"a\":1, \"b\n{\"a\":2}", "/facts, index 0 (line 1): not valid JSON");
-  wrong("{\n\"a\":1,\n", "/facts: not valid JSON at line 3");
-  wrong("[{\"a\":1}, [2]]", "/facts, index 1: found an array, expected an object");
-  wrong("[7]", "/facts, index 0: found a number, expected an object");
-  wrong("{\"a\":1}\n[1]\n", "index 1 (line 2): found an array");
-  wrong("{\"a\":{\"b\":1,\"b\":2}}", "index 0 (line 1): the field \"b\" stands twice");
-  wrong("[{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}]", "nested deeper than 64");
-  wrong("{\"a\":\"\xFF\"}", "not valid JSON");
-  wrong("prompt,new\n", "a header line and nothing else");
-  wrong("prompt,new\na,\xFF\n", "index 0 (line 2): the text is not UTF-8");
-  wrong("prompt,new,\xFF\na,b,c\n", "index 0 (line 2): the text is not UTF-8");
-  wrong("prompt,new,rephrase\na,b,[1\n", "index 0 (line 2), column rephrase: not valid JSON");
-  wrong("What is this?\n", "neither JSON (a list, lines or one object) nor CSV");
-  wrong(std::string("\x08\0\0\0\0\xFF\0\0{", 9), "it begins with \"\\b\\u0000");
+  wrong_file("", "/facts: empty, expected facts");
+  wrong_file("\xEF\xBB\xBF \n", "/facts: empty, expected facts");
+  wrong_file("[]", "/facts: an empty list");
+  wrong_file("[{\"a\":1},", "/facts: not valid JSON at byte");
+  wrong_file("{\"a\":1}\n{\"a\":", "/facts, index 1 (line 2): not valid JSON");
+  wrong_file("{\"a\":1, \"b\n{\"a\":2}", "/facts, index 0 (line 1): not valid JSON");
+  wrong_file("{\n\"a\":1,\n", "/facts: not valid JSON at line 3");
+  wrong_file("[{\"a\":1}, [2]]", "/facts, index 1: found an array, expected an object");
+  wrong_file("[7]", "/facts, index 0: found a number, expected an object");
+  wrong_file("{\"a\":1}\n[1]\n", "index 1 (line 2): found an array");
+  wrong_file("{\"a\":{\"b\":1,\"b\":2}}", "index 0 (line 1): the field \"b\" stands twice");
+  wrong_file("[{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}]", "nested deeper than 64");
+  wrong_file("{\"a\":\"\xFF\"}", "not valid JSON");
+  wrong_file("prompt,new\n", "a header line and nothing else");
+  wrong_file("prompt,new\na,\xFF\n", "index 0 (line 2): the text is not UTF-8");
+  wrong_file("prompt,new,\xFF\na,b,c\n", "index 0 (line 2): the text is not UTF-8");
+  wrong_file("prompt,new,rephrase\na,b,[1\n", "index 0 (line 2), column rephrase: not valid JSON");
+  wrong_file("What is this?\n", "neither JSON (a list, lines or one object) nor CSV");
+  wrong_file(std::string("\x08\0\0\0\0\xFF\0\0{", 9), "it begins with \"\\b\\u0000");
   CHECK_THROWS_WITH_AS(read_records("/no/such/file"), doctest::Contains("/no/such/file"), Error);
   CHECK_THROWS_WITH_AS(read_records("/tmp"), doctest::Contains("is a directory"), Error);
 }
