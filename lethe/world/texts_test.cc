@@ -42,8 +42,7 @@ int count(const std::string& text, const std::string& word) {
   return n;
 }
 
-// Which template tells the attribute: the one that gives the sentence, whoever is named in it.
-// What each template would say of a person.
+// What each template would say of a person, whether or not his name is in it.
 std::map<std::string, std::string_view> filled(const Person& person) {
   std::map<std::string, std::string_view> templates;
   for (const Attribute attribute : kAttributes)
@@ -54,6 +53,7 @@ std::map<std::string, std::string_view> filled(const Person& person) {
   return templates;
 }
 
+// Which template tells the attribute.
 std::string_view template_of(const Biography& b, const std::map<std::string, std::string_view>& templates,
                              Attribute attribute) {
   const auto told = std::ranges::find(b.attributes, attribute, &Told::attribute);
