@@ -111,7 +111,7 @@ class Prober {
         positions_(std::ssize(train.at(0).rows)),
         numbering_(train) {
     const bool own = options.classifier == ProbeClassifier::kUnembedding;
-    if (!shifts() || own) features_ = read_all(train_);
+    if (!shifts() || (own && options.norm == ProbeNorm::kBatch)) features_ = read_all(train_);
     for (size_t k = 0; k < targets.size(); ++k) {
       heads_.emplace_back(
           ProbeShape{shifts() ? numbering_.size() : 0, options.embedding_rank, D_, targets[k].classes, options.norm},
@@ -300,6 +300,9 @@ std::vector<ProbeScores> probe(const NamedModel& model, const std::vector<ProbeI
                                const ProbeOptions& options) {
   check(!train.empty() && !test.empty(), "a probe trains on {} inputs and is scored on {}: both must be some",
         train.size(), test.size());
+  for (const ProbeTarget& target : targets)
+    check(options.classifier == ProbeClassifier::kTrained || std::ssize(target.tokens) == target.classes,
+          "{}: {} tokens of {} classes", target.name, target.tokens.size(), target.classes);
   check(options.max_steps > 0 && options.batch_size > 0, "a probe of {} steps with batches of {}", options.max_steps,
         options.batch_size);
   const int64_t positions = model.transformer.config().max_positions;

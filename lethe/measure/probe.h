@@ -1,7 +1,8 @@
 // Linear probes: what can be read of a frozen model's last hidden states. One set of trained numbers a target (a
 // ProbeHead), shared by all positions that are read; AdamW, its learning rate falling to 0 in a line.
-// Physics of Language Models 3.1, section 5, with one difference: there dropout is on in the frozen model, ours are
-// trained without and have none.
+// Physics of Language Models 3.1, section 5, with two differences: there dropout is on in the frozen model, ours are
+// trained without and have none; and tokens that fewer than ten training subjects have get no update of the embedding,
+// which would learn these subjects by heart (the paper's world has no such names).
 //
 // All targets see the same batches. With an update of the embedding each has its own hidden states: a step packs a copy
 // of the batch for every target and runs them as one, forward and backward. Without (rank 0) the hidden states of all

@@ -53,32 +53,28 @@ int32_t first_token(const text::Tokenizer& tokenizer, const std::string& value) 
   return ids[before];
 }
 
-struct Classes {
-  std::vector<std::string> names;
-  std::map<std::string, int32_t> of;  // of each value
-  std::vector<int32_t> tokens;        // with which each begins
-};
-
-Classes classes_of(const text::Tokenizer& tokenizer, Attribute attribute, bool whole) {
-  Classes classes;
+// What the target's classes mean; tokens: with which each begins.
+WorldTarget meaning_of(const text::Tokenizer& tokenizer, Attribute attribute, bool whole,
+                       std::vector<int32_t>& tokens) {
+  WorldTarget meaning{attribute, whole};
   std::map<int32_t, int32_t> of_token;
   for (const std::string& value : values_of(attribute)) {
     const int32_t token = first_token(tokenizer, value);
     if (whole || attribute == Attribute::kBirthDate) {
-      classes.of[value] = static_cast<int32_t>(classes.names.size());
-      classes.names.push_back(value);
-      classes.tokens.push_back(token);
+      meaning.class_of[value] = static_cast<int32_t>(tokens.size());
+      meaning.classes.push_back(value);
+      tokens.push_back(token);
       continue;
     }
-    const auto [at, fresh] = of_token.emplace(token, static_cast<int32_t>(classes.names.size()));
+    const auto [at, fresh] = of_token.emplace(token, static_cast<int32_t>(tokens.size()));
     if (fresh) {
       const std::string name = tokenizer.decode(std::span(&token, 1));
-      classes.names.push_back(name.starts_with(" ") ? name.substr(1) : name);
-      classes.tokens.push_back(token);
+      meaning.classes.push_back(name.starts_with(" ") ? name.substr(1) : name);
+      tokens.push_back(token);
     }
-    classes.of[value] = at->second;
+    meaning.class_of[value] = at->second;
   }
-  return classes;
+  return meaning;
 }
 
 ProbeInput input_at_values(const text::Tokenizer& tokenizer, const world::Biography& biography, int32_t start) {
@@ -157,9 +153,9 @@ WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokeniz
   for (const bool whole : {false, true})
     for (const Attribute attribute : attributes) {
       if (whole && (attribute == Attribute::kBirthDate || classifier == ProbeClassifier::kUnembedding)) continue;
-      const Classes classes = classes_of(tokenizer, attribute, whole);
-      WorldTarget meaning{attribute, whole, classes.names, classes.of};
-      ProbeTarget target{std::string(world::attribute_name(attribute)), std::ssize(classes.names), {}, classes.tokens};
+      ProbeTarget target{std::string(world::attribute_name(attribute)), 0, {}};
+      WorldTarget meaning = meaning_of(tokenizer, attribute, whole, target.tokens);
+      target.classes = std::ssize(meaning.classes);
       for (const world::Person& person : world.people) {
         target.labels.push_back(meaning.class_of_person(person));
         check(target.labels.back() >= 0, "person {}: {} \"{}\" is none of the world's", person.id, target.name,

@@ -21,7 +21,7 @@ enum class ProbeKind { kPositions, kQuery };  // P, Q
 struct WorldTarget {
   world::Attribute attribute;
   bool whole = false;  // else the first token
-  std::vector<std::string> classes;
+  std::vector<std::string> classes = {};
   std::map<std::string, int32_t> class_of = {};  // of each value (of a birth date's month)
 
   int32_t class_of_person(const world::Person& person) const;  // -1: none of the world's

@@ -117,6 +117,25 @@ TEST_CASE("probe: steps are as many passes over the people as in the paper") {
   CHECK(study::probe(config, {})["steps"] == (120 * 20 + 6) / 7);
 }
 
+TEST_CASE("probe: the model's own output embedding as classifier reads first tokens only") {
+  const Laboratory lab;
+  ProbeConfig config = lab.config("q");
+  config.classifier = "unembedding";
+  config.attributes = {"birth_date", "major"};
+  const OrderedJson q = study::probe(config, {});
+  CHECK(q["classifier"] == "unembedding");
+  CHECK(q["first_token"].size() == 2);
+  CHECK(q["first_token"]["major"].size() == 1);
+  CHECK(q["whole"].empty());
+  CHECK(study::probe(lab.config("q"), {})["classifier"] == "trained");
+
+  config = lab.config("");
+  config.classifier = "unembedding";
+  config.data = lab.dir / "facts.jsonl";
+  write_file(config.data, R"({"subject": "in 1901", "answer": "Law"})");
+  CHECK(contains(message(config), "--classifier has no effect"));
+}
+
 TEST_CASE("probe: a model that reads both ways is asked at the name only") {
   const Laboratory lab(128, "gbert");
   CHECK(contains(message(lab.config("p")), "--kind q"));
