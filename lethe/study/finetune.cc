@@ -23,7 +23,7 @@
 namespace lethe::study {
 namespace {
 
-constexpr int64_t kTunedPoints = 10, kTunedPeople = 16;  // of the curves: fewer than in pretraining, which takes longer
+constexpr int64_t kTunedPoints = 8, kTunedPeople = 16;  // of the curves: fewer than in pretraining, which takes longer
 
 constexpr const char* kStage = "train";
 
@@ -118,7 +118,7 @@ void FinetuneConfig::add_to(Options& options) {
   options.explain("embedding-rank", "adapt the embedding, too, with this rank; 0: not; on a WORLD 128 unless told");
   options.group("Learning curves");
   options
-      .add("eval-steps", eval_steps, "on a WORLD, a point of the curves every N steps; 10 in all unless told; 0: none")
+      .add("eval-steps", eval_steps, "on a WORLD, a point of the curves every N steps; 8 in all unless told; 0: none")
       .at_least(0);
 }
 

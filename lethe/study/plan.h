@@ -44,7 +44,7 @@ struct PlanOptions {
 };
 
 // Raised where what commands write or compute changes, so that nothing older is taken for it.
-inline constexpr int kPlanFormat = 1;
+inline constexpr int kPlanFormat = 2;
 
 // Every option of every stage is parsed and resolved; mistakes are UsageErrors that name the recipe's line.
 Plan make_plan(const Recipe& recipe, const std::vector<Command>& commands, const PlanOptions& options);

@@ -23,6 +23,7 @@
 namespace lethe::study {
 namespace {
 
+constexpr int kLookAgain = 1000;                            // milliseconds: a signal may come right before we wait
 constexpr int kFailed = 1, kUsage = 2, kInterrupted = 130;  // as the program itself ends
 
 void open_pipe(run::Descriptor& read, run::Descriptor& write) {
@@ -108,7 +109,7 @@ size_t Workers::wait() {
     if (interrupted()) interrupt();
     std::vector<pollfd> polled;
     for (const Worker& worker : workers_) polled.push_back({worker.messages.fd, POLLIN, 0});
-    if (::poll(polled.data(), polled.size(), -1) < 0) {
+    if (::poll(polled.data(), polled.size(), kLookAgain) < 0) {
       check(errno == EINTR, "cannot wait for a stage: {}", std::strerror(errno));
       continue;
     }
