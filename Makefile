@@ -18,7 +18,7 @@ program: configure
 
 configure:
 	@tools/setup.sh
-	@[ -e build/release/build.ninja ] || cmake --preset release
+	@[ build/release/build.ninja -nt CMakePresets.json ] || cmake --preset release
 
 demo: program
 	@tools/demo.sh

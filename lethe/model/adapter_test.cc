@@ -9,15 +9,15 @@
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
 #include "lethe/model/lora.h"
+#include "lethe/model/model_testing.h"
 #include "lethe/model/safetensors.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
 using namespace lethe::model;
+using testing::kModels;
 
 namespace {
-
-const fs::path kModels = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden/models";
 
 ModelConfig config_of(const std::string& name) {
   return read_config(read_json(kModels / name / "config.json"), "config.json");

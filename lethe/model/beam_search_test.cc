@@ -4,11 +4,12 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/json.h"
+#include "lethe/model/model_testing.h"
 
 namespace lethe::model {
 namespace {
 
-const fs::path kGolden = "tests/golden";
+using testing::kGolden;
 
 TEST_CASE("beam search finds what transformers' finds") {
   const Json golden = read_json(kGolden / "beams.json");

@@ -8,15 +8,15 @@
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
 #include "lethe/model/families.h"
-#include "lethe/model/model_files.h"
+#include "lethe/model/model_testing.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
 using namespace lethe::model;
+using testing::kGolden;
+using testing::tensor_values;
 
 namespace {
-
-const fs::path kGolden = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden";
 
 template <typename T>
 std::string raw(T value) {
@@ -38,15 +38,7 @@ std::string with_data(std::string header, size_t bytes, size_t alignment = 32) {
   header.resize((header.size() + alignment - 1) / alignment * alignment, '\0');
   return header + std::string(bytes, '\0');
 }
-Gguf parse(const std::string& file) { return read_gguf(std::as_bytes(std::span(file)), "m.gguf"); }
-
-std::vector<float> values(const ModelFiles& model, const std::string& name) {
-  const StoredTensor* found = model.find(name);
-  REQUIRE(found != nullptr);
-  std::vector<float> out(static_cast<size_t>(found->size()));
-  model.read(*found, out.data());
-  return out;
-}
+Gguf parse_gguf(const std::string& file) { return read_gguf(std::as_bytes(std::span(file)), "m.gguf"); }
 
 }  // namespace
 
@@ -61,7 +53,8 @@ TEST_CASE("every type of field, nested arrays, both versions, another alignment"
                 raw<uint32_t>(2) + raw<uint32_t>(8) + raw<uint64_t>(1) + text("x")) +
       field("general.alignment", 4, raw<uint32_t>(64));
   for (const uint32_t version : {2u, 3u}) {
-    const Gguf gguf = parse(with_data(head(1, 14, version) + fields + tensor_info("t", {64, 2}, 3, 64), 64 + 80, 64));
+    const Gguf gguf =
+        parse_gguf(with_data(head(1, 14, version) + fields + tensor_info("t", {64, 2}, 3, 64), 64 + 80, 64));
     CHECK(gguf.version == version);
     CHECK(gguf.metadata ==
           Json::parse(R"({"u8":200,"i8":-3,"u16":60000,"i16":-5,"u32":7,"i32":-8,"f32":1e-05,"yes":true,"s":"é",
@@ -76,7 +69,7 @@ TEST_CASE("every type of field, nested arrays, both versions, another alignment"
 TEST_CASE("lying headers are refused") {
   const auto wrong = [](const std::string& file, const char* message) {
     CAPTURE(message);
-    CHECK_THROWS_WITH_AS(parse(file), doctest::Contains(message), Error);
+    CHECK_THROWS_WITH_AS(parse_gguf(file), doctest::Contains(message), Error);
   };
   wrong("", "no GGUF file");
   wrong("GGUX" + std::string(40, '\0'), "no GGUF file");
@@ -119,8 +112,8 @@ TEST_CASE("models in GGUF are their Hugging Face twins to the bit") {
     CHECK(gguf.tensors().size() == twin.tensors().size());
     for (const ParameterSpec& spec : parameter_specs(twin.config())) {
       CAPTURE(spec.name);
-      const std::vector<float> expected = values(twin, spec.name);
-      CHECK(values(gguf, spec.name) == expected);
+      const std::vector<float> expected = tensor_values(twin, spec.name);
+      CHECK(tensor_values(gguf, spec.name) == expected);
       const StoredTensor& tensor = *gguf.find(spec.name);
       std::vector<uint16_t> bf16(expected.size()), expected_bf16(expected.size());
       gguf.read_bf16(tensor, bf16.data());
@@ -148,7 +141,7 @@ TEST_CASE("models in GGUF are their Hugging Face twins to the bit") {
     CHECK(fs::exists(dir / "out" / "tokenizer_config.json"));
     CHECK(read_json(dir / "out" / "generation_config.json")["eos_token_id"] == 2);
     for (const ParameterSpec& spec : parameter_specs(twin.config()))
-      CHECK(values(written, spec.name) == values(twin, spec.name));
+      CHECK(tensor_values(written, spec.name) == tensor_values(twin, spec.name));
   }
 }
 
@@ -170,10 +163,10 @@ TEST_CASE("a quantised model becomes BF16, its dequantisation rounded once") {
 TEST_CASE("a GGUF file cut anywhere, or with bytes flipped in its header, is an error or a model, never a crash") {
   TempDir dir;
   const std::string file = read_file(kGolden / "gguf" / "llama-tied" / "model.gguf");
-  const size_t data = static_cast<size_t>(parse(file).tensors[0].begin);
+  const size_t data = static_cast<size_t>(parse_gguf(file).tensors[0].begin);
   for (size_t size = 0; size + 32 < file.size(); size += size < data ? 61 : 7919) {
     CAPTURE(size);
-    CHECK_THROWS_AS(parse(file.substr(0, size)), Error);
+    CHECK_THROWS_AS(parse_gguf(file.substr(0, size)), Error);
   }
   Random random(2, "flips");
   int refused = 0;

@@ -3,14 +3,13 @@
 #include <doctest/doctest.h>
 
 #include "lethe/base/error.h"
-#include "lethe/model/model_files.h"
+#include "lethe/model/model_testing.h"
 
 using namespace lethe;
 using namespace lethe::model;
+using testing::kGolden;
 
 namespace {
-
-const fs::path kGolden = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden/gguf";
 
 Json byte_level(const char* pre) {
   return Json{{"general.architecture", "llama"},
@@ -30,7 +29,7 @@ Json sentencepiece() {
               {"tokenizer.ggml.unknown_token_id", 0},
               {"tokenizer.ggml.bos_token_id", 1}};
 }
-Json with(Json metadata, const char* changes) {
+Json with_metadata(Json metadata, const char* changes) {
   metadata.merge_patch(Json::parse(changes));
   return gguf_tokenizer_json(metadata, "m.gguf");
 }
@@ -38,7 +37,7 @@ Json with(Json metadata, const char* changes) {
 }  // namespace
 
 TEST_CASE("byte-level BPE: words, added tokens, merges, special tokens around the text") {
-  const Json t = with(byte_level("smollm"), "{}");
+  const Json t = with_metadata(byte_level("smollm"), "{}");
   CHECK(t["pre_tokenizer"]["pretokenizers"][0]["type"] == "Digits");
   CHECK(t["pre_tokenizer"]["pretokenizers"][1]["use_regex"] == true);
   CHECK(t["post_processor"].is_null());
@@ -49,24 +48,25 @@ TEST_CASE("byte-level BPE: words, added tokens, merges, special tokens around th
   CHECK(t["added_tokens"][1]["content"] == "<tool>");
   CHECK(t["added_tokens"][1]["special"] == false);
 
-  CHECK(with(byte_level("gpt-2"), "{}")["pre_tokenizer"]["type"] == "ByteLevel");
-  CHECK(with(byte_level("gpt-2"), R"({"tokenizer.ggml.pre":null})")["pre_tokenizer"]["type"] == "ByteLevel");
-  const Json llama3 = with(byte_level("llama-bpe"), "{}");
+  CHECK(with_metadata(byte_level("gpt-2"), "{}")["pre_tokenizer"]["type"] == "ByteLevel");
+  CHECK(with_metadata(byte_level("gpt-2"), R"({"tokenizer.ggml.pre":null})")["pre_tokenizer"]["type"] == "ByteLevel");
+  const Json llama3 = with_metadata(byte_level("llama-bpe"), "{}");
   CHECK(llama3["model"]["ignore_merges"] == true);
   CHECK(llama3["post_processor"]["single"][0]["SpecialToken"]["id"] == "<s>");
   CHECK(llama3["post_processor"]["special_tokens"]["<s>"]["ids"] == Json::array({0}));
   const std::string regex = llama3["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"];
   CHECK(regex.find("\\p{N}{1,3}|") != std::string::npos);
-  CHECK(with(byte_level("llama-bpe"), R"({"tokenizer.ggml.add_bos_token":false})")["post_processor"].is_null());
-  CHECK(with(byte_level("qwen2"), "{}")["normalizer"]["type"] == "NFC");
-  const Json both = with(byte_level("gpt-2"), R"({"tokenizer.ggml.add_bos_token":true,
+  CHECK(
+      with_metadata(byte_level("llama-bpe"), R"({"tokenizer.ggml.add_bos_token":false})")["post_processor"].is_null());
+  CHECK(with_metadata(byte_level("qwen2"), "{}")["normalizer"]["type"] == "NFC");
+  const Json both = with_metadata(byte_level("gpt-2"), R"({"tokenizer.ggml.add_bos_token":true,
       "tokenizer.ggml.add_eos_token":true,"tokenizer.ggml.eos_token_id":6})");
   CHECK(both["post_processor"]["single"].size() == 3);
   CHECK(both["post_processor"]["pair"].size() == 6);
 }
 
 TEST_CASE("SentencePiece: merges in the order of the scores, longer first parts first") {
-  const Json t = with(sentencepiece(), "{}");
+  const Json t = with_metadata(sentencepiece(), "{}");
   // "▁a" and "ab" (-1) before both ways to "▁ab" (-2).
   CHECK(t["model"]["merges"] ==
         Json::parse("[[\"\u2581\",\"a\"],[\"a\",\"b\"],[\"\u2581a\",\"b\"],[\"\u2581\",\"ab\"]]"));
@@ -76,7 +76,7 @@ TEST_CASE("SentencePiece: merges in the order of the scores, longer first parts 
   CHECK(t["decoder"]["decoders"].size() == 4);
   CHECK(t["post_processor"]["single"][0]["SpecialToken"]["id"] == "<s>");
   CHECK(t["added_tokens"].size() == 2);
-  const Json bare = with(sentencepiece(), R"({"tokenizer.ggml.add_space_prefix":false})");
+  const Json bare = with_metadata(sentencepiece(), R"({"tokenizer.ggml.add_space_prefix":false})");
   CHECK(bare["normalizer"]["normalizers"].size() == 1);
   CHECK(bare["decoder"]["decoders"].size() == 3);
 }
@@ -98,7 +98,7 @@ TEST_CASE("tokenizer_config.json names the special tokens and keeps the chat's t
 TEST_CASE("damaged vocabularies are refused") {
   const auto wrong = [](const Json& base, const char* changes, const char* message) {
     CAPTURE(changes);
-    CHECK_THROWS_WITH_AS(with(base, changes), doctest::Contains(message), Error);
+    CHECK_THROWS_WITH_AS(with_metadata(base, changes), doctest::Contains(message), Error);
   };
   const Json b = byte_level("gpt-2"), s = sentencepiece();
   wrong(b, R"({"tokenizer.ggml.model":"bert"})", "\"bert\", known are gpt2, llama");
@@ -120,7 +120,7 @@ TEST_CASE("damaged vocabularies are refused") {
 
 TEST_CASE("the golden files carry tokenizers of the right kind") {
   const auto tokenizer = [](const char* name) {
-    return ModelFiles::open(kGolden / name / "model.gguf").tokenizer_json();
+    return ModelFiles::open(kGolden / "gguf" / name / "model.gguf").tokenizer_json();
   };
   CHECK(tokenizer("llama-tied")["model"]["vocab"].size() == 288);
   CHECK(tokenizer("gpt2")["post_processor"].is_null());

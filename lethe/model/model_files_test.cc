@@ -6,23 +6,16 @@
 
 #include "lethe/base/error.h"
 #include "lethe/model/families.h"
+#include "lethe/model/model_testing.h"
 #include "lethe/model/safetensors.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
 using namespace lethe::model;
+using testing::kModels;
+using testing::tensor_values;
 
 namespace {
-
-const fs::path kModels = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden/models";
-
-std::vector<float> values(const ModelFiles& model, const std::string& name) {
-  const StoredTensor* tensor = model.find(name);
-  REQUIRE(tensor != nullptr);
-  std::vector<float> out(static_cast<size_t>(tensor->size()));
-  model.read(*tensor, out.data());
-  return out;
-}
 
 // A copy of a golden model whose files can be damaged.
 struct Copy {
@@ -49,7 +42,7 @@ TEST_CASE("a model in one file: every parameter, exactly") {
   CHECK(model.config().tied_embeddings);
   CHECK_FALSE(model.is_gguf());
   for (const ParameterSpec& spec : parameter_specs(model.config())) {
-    const std::vector<float> v = values(model, spec.name);
+    const std::vector<float> v = tensor_values(model, spec.name);
     CHECK(std::memcmp(v.data(), model.bytes(*model.find(spec.name)).data(), v.size() * 4) == 0);
   }
   CHECK(model.find("none") == nullptr);
@@ -59,8 +52,8 @@ TEST_CASE("F16 and BF16 widen exactly and bf16 is rounded once") {
   const ModelFiles f32 = ModelFiles::open(kModels / "llama"), f16 = ModelFiles::open(kModels / "llama-f16"),
                    bf16 = ModelFiles::open(kModels / "llama-bf16");
   for (const ParameterSpec& spec : parameter_specs(f32.config())) {
-    const std::vector<float> exact = values(f32, spec.name), half = values(f16, spec.name),
-                             brain = values(bf16, spec.name);
+    const std::vector<float> exact = tensor_values(f32, spec.name), half = tensor_values(f16, spec.name),
+                             brain = tensor_values(bf16, spec.name);
     std::vector<uint16_t> rounded(exact.size()), stored(exact.size()), from_half(exact.size());
     f32.read_bf16(*f32.find(spec.name), rounded.data());
     bf16.read_bf16(*bf16.find(spec.name), stored.data());
@@ -82,7 +75,7 @@ TEST_CASE("F16 and BF16 widen exactly and bf16 is rounded once") {
 TEST_CASE("rows alone are the rows of the whole, also of tensors that are not aligned") {
   const ModelFiles model = ModelFiles::open(kModels / "gpt2-first-names");
   const StoredTensor& tensor = *model.find("transformer.h.1.mlp.c_fc.weight");
-  const std::vector<float> whole = values(model, tensor.name);
+  const std::vector<float> whole = tensor_values(model, tensor.name);
   std::vector<float> part(static_cast<size_t>(3 * tensor.cols()));
   model.read_rows(tensor, 5, 3, part.data());
   CHECK(std::equal(part.begin(), part.end(), whole.begin() + 5 * tensor.cols()));
@@ -99,15 +92,15 @@ TEST_CASE("rows alone are the rows of the whole, also of tensors that are not al
   }
   write_file(copy.dir / "model.safetensors", safetensors_header(entries, {}) + data);
   const ModelFiles askew = ModelFiles::open(copy.dir.path());
-  CHECK(values(askew, "model.norm.weight") == values(original, "model.norm.weight"));
-  CHECK_THROWS_WITH_AS(values(askew, "odd"), doctest::Contains("dtype U8"), Error);
+  CHECK(tensor_values(askew, "model.norm.weight") == tensor_values(original, "model.norm.weight"));
+  CHECK_THROWS_WITH_AS(tensor_values(askew, "odd"), doctest::Contains("dtype U8"), Error);
 }
 
 TEST_CASE("shards, and names without the prefix of the base model") {
   const ModelFiles whole = ModelFiles::open(kModels / "llama"), shards = ModelFiles::open(kModels / "llama-sharded");
   CHECK(shards.files().size() == 3);
   for (const ParameterSpec& spec : parameter_specs(whole.config()))
-    CHECK(values(whole, spec.name) == values(shards, spec.name));
+    CHECK(tensor_values(whole, spec.name) == tensor_values(shards, spec.name));
 
   const ModelFiles first = ModelFiles::open(kModels / "gpt2-first-names");
   CHECK(first.find("transformer.wte.weight")->stored_name == "wte.weight");

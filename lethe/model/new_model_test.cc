@@ -9,15 +9,16 @@
 
 #include "lethe/base/error.h"
 #include "lethe/model/families.h"
+#include "lethe/model/model_testing.h"
 #include "lethe/tensor/parallel.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
 using namespace lethe::model;
+using testing::kGolden;
 
 namespace {
 
-const fs::path kGolden = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden/new_models.json";
 constexpr uint64_t kSeed = 5;
 
 NewModel small(const std::string& family) {
@@ -31,7 +32,7 @@ NewModel small(const std::string& family) {
           .eos_id = 2};
 }
 
-std::vector<float> values(const Transformer& model, const std::string& name) {
+std::vector<float> new_values(const Transformer& model, const std::string& name) {
   const auto& slot = model.parameters().slot(name);
   std::vector<float> out(static_cast<size_t>(slot.spec.size()));
   model.parameters().get(slot, out.data());
@@ -75,7 +76,7 @@ TEST_CASE("new models: transformers reads what is written, and computes the same
   // tests/golden/make/new_models.py asks for the models: LETHE_NEW_MODELS=DIR model_test -tc='new models*'
   const char* kept = std::getenv("LETHE_NEW_MODELS");
   const fs::path root = kept ? fs::path(kept) : temporary.path();
-  const Json golden = read_json(kGolden);
+  const Json golden = read_json(kGolden / "new_models.json");
   const auto ids = golden["ids"].get<std::vector<int32_t>>();
   for (const char* family : {"gpt2-rotary", "gpt2", "llama", "gbert"}) {
     CAPTURE(std::string(family));
@@ -92,7 +93,7 @@ TEST_CASE("new models: transformers reads what is written, and computes the same
     CHECK(files.tensors().size() == fresh.parameters().slots().size());
     Transformer again = Transformer::load(files, DType::kF32, false);
     for (const auto& slot : fresh.parameters().slots())
-      CHECK(values(again, slot.spec.name) == values(fresh, slot.spec.name));
+      CHECK(new_values(again, slot.spec.name) == new_values(fresh, slot.spec.name));
     const std::vector<float> found = losses(again, ids);
     const auto want = golden[family].get<std::vector<float>>();
     REQUIRE(found.size() == want.size());
@@ -110,15 +111,16 @@ TEST_CASE("a new model's weights: deviations, ones and zeros, from the seed alon
   CHECK(config.max_positions == 512);
   const Transformer model = new_transformer(config, DType::kF32, 1);
   const std::string layer = "gpt_neox.layers.3.";
-  CHECK(deviation(values(model, "gpt_neox.embed_in.weight")) == doctest::Approx(0.02).epsilon(0.03));
-  CHECK(deviation(values(model, layer + "attention.query_key_value.weight")) == doctest::Approx(0.02).epsilon(0.03));
-  CHECK(deviation(values(model, layer + "mlp.dense_h_to_4h.weight")) == doctest::Approx(0.02).epsilon(0.03));
-  CHECK(deviation(values(model, layer + "attention.dense.weight")) == doctest::Approx(0.005).epsilon(0.05));
-  CHECK(deviation(values(model, layer + "mlp.dense_4h_to_h.weight")) == doctest::Approx(0.005).epsilon(0.03));
-  CHECK(values(model, layer + "input_layernorm.weight") == std::vector<float>(64, 1));
-  CHECK(values(model, layer + "attention.query_key_value.bias") == std::vector<float>(192, 0));
-  CHECK(values(model, layer + "mlp.dense_h_to_4h.weight") !=
-        values(model, "gpt_neox.layers.4.mlp.dense_h_to_4h.weight"));
+  CHECK(deviation(new_values(model, "gpt_neox.embed_in.weight")) == doctest::Approx(0.02).epsilon(0.03));
+  CHECK(deviation(new_values(model, layer + "attention.query_key_value.weight")) ==
+        doctest::Approx(0.02).epsilon(0.03));
+  CHECK(deviation(new_values(model, layer + "mlp.dense_h_to_4h.weight")) == doctest::Approx(0.02).epsilon(0.03));
+  CHECK(deviation(new_values(model, layer + "attention.dense.weight")) == doctest::Approx(0.005).epsilon(0.05));
+  CHECK(deviation(new_values(model, layer + "mlp.dense_4h_to_h.weight")) == doctest::Approx(0.005).epsilon(0.03));
+  CHECK(new_values(model, layer + "input_layernorm.weight") == std::vector<float>(64, 1));
+  CHECK(new_values(model, layer + "attention.query_key_value.bias") == std::vector<float>(192, 0));
+  CHECK(new_values(model, layer + "mlp.dense_h_to_4h.weight") !=
+        new_values(model, "gpt_neox.layers.4.mlp.dense_h_to_4h.weight"));
 
   const int threads = tensor::num_threads();
   tensor::set_num_threads(3);
@@ -126,8 +128,8 @@ TEST_CASE("a new model's weights: deviations, ones and zeros, from the seed alon
   tensor::set_num_threads(threads);
   for (const auto& slot : model.parameters().slots()) {
     CAPTURE(slot.spec.name);
-    CHECK(values(same, slot.spec.name) == values(model, slot.spec.name));
-    CHECK((values(other, slot.spec.name) == values(model, slot.spec.name)) == slot.spec.is_vector());
+    CHECK(new_values(same, slot.spec.name) == new_values(model, slot.spec.name));
+    CHECK((new_values(other, slot.spec.name) == new_values(model, slot.spec.name)) == slot.spec.is_vector());
   }
 }
 

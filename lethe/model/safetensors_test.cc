@@ -19,7 +19,7 @@ std::string file_of(const std::string& json, size_t data_bytes, uint64_t lie = 0
   std::memcpy(out.data(), &length, 8);
   return out + json + std::string(data_bytes, 'x');
 }
-SafetensorsHeader parse(const std::string& file) {
+SafetensorsHeader parse_header(const std::string& file) {
   return read_safetensors_header(std::as_bytes(std::span(file)), "m.safetensors");
 }
 std::string small_file() {
@@ -32,7 +32,7 @@ std::string small_file() {
 }  // namespace
 
 TEST_CASE("a header that is written is read back") {
-  const SafetensorsHeader h = parse(small_file());
+  const SafetensorsHeader h = parse_header(small_file());
   CHECK(h.data_begin % 8 == 0);
   CHECK(h.metadata.at("format") == "pt");
   REQUIRE(h.entries.size() == 3);
@@ -43,13 +43,13 @@ TEST_CASE("a header that is written is read back") {
   CHECK(h.entries[1].begin == h.data_begin + 24);
   CHECK(h.entries[1].bytes == 10);
   CHECK(h.entries[2].bytes == 0);
-  CHECK(parse(file_of("{}", 0)).entries.empty());
+  CHECK(parse_header(file_of("{}", 0)).entries.empty());
 }
 
 TEST_CASE("a lying header is refused with the tensor's name") {
   const auto wrong = [](const std::string& file, const char* message) {
     CAPTURE(file);
-    CHECK_THROWS_WITH_AS(parse(file), doctest::Contains(message), Error);
+    CHECK_THROWS_WITH_AS(parse_header(file), doctest::Contains(message), Error);
   };
   const auto tensor = [](const char* fields, size_t data) {
     return file_of(std::string("{\"t\":{") + fields + "}}", data);
@@ -98,7 +98,7 @@ TEST_CASE("every truncation is an error, and no flipped byte of the header crash
   const std::string file = small_file();
   for (size_t size = 0; size < file.size(); ++size) {
     CAPTURE(size);
-    CHECK_THROWS_AS(parse(file.substr(0, size)), Error);
+    CHECK_THROWS_AS(parse_header(file.substr(0, size)), Error);
   }
   Random random(1, "flips");
   int refused = 0;
@@ -107,7 +107,7 @@ TEST_CASE("every truncation is an error, and no flipped byte of the header crash
     for (uint64_t flips = 1 + random.below(3); flips > 0; --flips)
       damaged[random.below(file.size() - 34)] = static_cast<char>(random.below(256));
     try {
-      parse(damaged);
+      parse_header(damaged);
     } catch (const Error&) {
       ++refused;
     }

@@ -10,23 +10,16 @@
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/model/families.h"
+#include "lethe/model/model_testing.h"
 #include "lethe/model/safetensors.h"
 #include "tests/temp_dir.h"
 
 using namespace lethe;
 using namespace lethe::model;
+using testing::kModels;
+using testing::tensor_values;
 
 namespace {
-
-const fs::path kModels = fs::path(__FILE__).parent_path().parent_path().parent_path() / "tests/golden/models";
-
-std::vector<float> values(const ModelFiles& model, const std::string& name) {
-  const StoredTensor* tensor = model.find(name);
-  REQUIRE(tensor != nullptr);
-  std::vector<float> out(static_cast<size_t>(tensor->size()));
-  model.read(*tensor, out.data());
-  return out;
-}
 
 std::vector<std::string> names_in(const fs::path& directory) {
   std::vector<std::string> names;
@@ -84,13 +77,13 @@ TEST_CASE("new values are rounded once, the rest is copied") {
     });
     const ModelFiles written = ModelFiles::open(dir / "out");
     const double half_ulp = std::string(name) == "llama" ? 0 : std::string(name) == "llama-f16" ? 1. / 2048 : 1. / 256;
-    const std::vector<float> v = values(written, changed);
+    const std::vector<float> v = tensor_values(written, changed);
     double worst = 0;
     for (size_t i = 0; i < v.size(); ++i)
       worst = std::max(worst, std::abs(static_cast<double>(v[i]) - target(i)) / target(i));
     CHECK(worst <= half_ulp);
     for (const StoredTensor& tensor : source.tensors())
-      if (tensor.name != changed) CHECK(values(written, tensor.name) == values(source, tensor.name));
+      if (tensor.name != changed) CHECK(tensor_values(written, tensor.name) == tensor_values(source, tensor.name));
   }
 }
 
@@ -124,16 +117,16 @@ TEST_CASE("a tied head that is stored follows the embedding; untied it is its ow
   write_model(source, dir / "out", ones);
   const ModelFiles tied = ModelFiles::open(dir / "out");
   const std::vector<float> all_ones(static_cast<size_t>(source.find("lm_head.weight")->size()), 1.f);
-  CHECK(values(tied, "model.embed_tokens.weight") == all_ones);
-  CHECK(values(tied, "lm_head.weight") == all_ones);
+  CHECK(tensor_values(tied, "model.embed_tokens.weight") == all_ones);
+  CHECK(tensor_values(tied, "lm_head.weight") == all_ones);
 
   for (const fs::path& from : {dir / "in", kModels / "llama-tied"}) {
     const ModelFiles model = ModelFiles::open(from);
     write_model(model, dir / "untied", ones, kUntie);
     const ModelFiles untied = ModelFiles::open(dir / "untied");
     CHECK_FALSE(untied.config().tied_embeddings);
-    CHECK(values(untied, "model.embed_tokens.weight") == all_ones);
-    CHECK(values(untied, "lm_head.weight") == values(model, "model.embed_tokens.weight"));
+    CHECK(tensor_values(untied, "model.embed_tokens.weight") == all_ones);
+    CHECK(tensor_values(untied, "lm_head.weight") == tensor_values(model, "model.embed_tokens.weight"));
   }
 }
 
@@ -146,7 +139,7 @@ TEST_CASE("another dtype: weights, config and index file agree") {
   uint64_t total = 0;
   for (const StoredTensor& tensor : bf16.tensors()) {
     CHECK(written.find(tensor.name)->dtype == "BF16");
-    CHECK(values(written, tensor.name) == values(bf16, tensor.name));
+    CHECK(tensor_values(written, tensor.name) == tensor_values(bf16, tensor.name));
     total += tensor.bytes;
   }
   CHECK(written.config_json()["dtype"] == "bfloat16");
@@ -228,9 +221,9 @@ TEST_CASE("rows are asked for in blocks that cover each tensor once") {
   });
   const ModelFiles written = ModelFiles::open(dir / "out");
   for (const StoredTensor& tensor : source.tensors()) {
-    std::vector<float> twice = values(source, tensor.name);
+    std::vector<float> twice = tensor_values(source, tensor.name);
     for (float& x : twice) x *= 2;
-    CHECK(values(written, tensor.name) == twice);
+    CHECK(tensor_values(written, tensor.name) == twice);
   }
 }
 
