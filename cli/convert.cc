@@ -34,10 +34,8 @@ void convert(Arguments arguments) {
   check_out(out, OutKind::kDirectory, overwrite);
   const study::AnyModel source = study::AnyModel::open(model, base_model);
   if (!source.own_tokenizer().empty()) source.tokenizer();  // found wanting before anything is written
-  // The adapter of an embedding does not move a head that is tied to it: the two part.
-  const bool untie = source.adapter() && model::unties(*source.adapter(), source.files().config());
   model::write_model(source.files(), out, source.merged_values(),
-                     {dtype, untie, overwrite, run::byte_progress("write"), source.own_tokenizer()});
+                     {dtype, source.unties(), overwrite, run::byte_progress("write"), source.own_tokenizer()});
 
   const model::ModelFiles written = model::ModelFiles::open(out);
   int64_t parameters = 0;

@@ -8,6 +8,7 @@
 #include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
 #include "lethe/study/ask_world.h"
+#include "lethe/study/prepare.h"
 #include "lethe/world/world_files.h"
 
 namespace lethe::cli {
@@ -59,7 +60,9 @@ void evaluate(Arguments arguments) {
   options.example("evaluate updated facts.json --before SmolLM2 --json",
                   "locality: the share of neighbours' answers that are still those of SmolLM2");
   options.example("evaluate updated facts.json --rows rows.jsonl", "also a line a fact, to look closer");
-  options.example("evaluate tuned WORLD --split train", "the questions of a world that `lethe world make` wrote");
+  options.example(
+      "evaluate tuned WORLD --split train",
+      "the questions of a world; `lethe evaluate MODEL WORLD --help` lists --split, --limit and --num-beams");
   options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
   file.add_to(options);
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});
@@ -73,17 +76,9 @@ void evaluate(Arguments arguments) {
   if (!common.start(options, arguments)) return;
   facts::FactsFile::resolve(options);
 
-  std::optional<AtomicFile> rows_file;  // opened first: a path that cannot be written is no surprise at the end
-  if (!rows.empty()) {
-    check_out(rows, OutKind::kFile, overwrite, "", "--rows");
-    for (const fs::path& input : {file.path, file.old_file, file.new_file, model, before, base_model})
-      check_not_read(rows, input, "--rows");
-    check(!fs::exists(rows) || !model::has_model_name(rows), "--rows {} has the name of a model's file; give another",
-          rows.string());
-    rows_file.emplace(rows);
-  } else {
-    options.no_effect("overwrite", "without --rows no file is written");
-  }
+  if (rows.empty()) options.no_effect("overwrite", "without --rows no file is written");
+  const auto rows_file =
+      study::open_rows(rows, overwrite, {file.path, file.old_file, file.new_file, model, before, base_model});
   const study::AnyModel any = study::AnyModel::open(model, base_model);
   const text::Template format{text::parse_template(template_name), any.files().config().model_type};
   const std::vector<facts::Fact> facts = facts::read_facts(file);

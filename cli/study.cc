@@ -14,13 +14,13 @@ void study(Arguments arguments) {
   options.example("study --list", "what there is to find out, and how long it takes");
   options.example("study extraction",
                   "at its smallest scale, for two cores; the page is out/extraction-two-cores/report.html");
-  options.example("study extraction --only augment=single,augment=multi5 --set people=200",
+  options.example("study extraction --only augment=single,augment=multi5 --set people=200 --out out/small",
                   "two rows of the table, in a smaller world");
   options.example("study my.toml --dry-run", "the stages of a recipe of your own, and which are done");
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);
-  if (config.list) return print(study::study_list());
+  if (config.list) return common.json ? print_json(study::study_list_json()) : print(study::study_list());
   const study::RunInfo run = {.precision = common.dtype(),
                               .seed = static_cast<uint64_t>(common.seed),
                               .version = LETHE_VERSION,

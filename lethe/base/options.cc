@@ -125,6 +125,7 @@ void Option::set(const Json& value, const std::string& text, const std::string& 
     const double x = number.get<double>();
     return std::isfinite(x) && (low_open_ ? x > low_ : x >= low_) && (high_open_ ? x < high_ : x <= high_);
   };
+  if (required_ && value.is_array() && value.empty()) fail_usage("{} is empty, expected {}", where, expectation());
   bool right = !value.is_null();
   if (right && kind_ != Kind::kSwitch && value.is_number()) right = in_range(value);
   if (right && kind_ == Kind::kIntegers) right = std::all_of(value.begin(), value.end(), in_range);
@@ -136,7 +137,7 @@ void Option::set(const Json& value, const std::string& text, const std::string& 
   }
   if (!right) fail_usage("{}: '{}' is not {}", where, text, expectation());
   assign_(value);
-  set_ = true;
+  given_ = set_ = true;
 }
 
 Options::Options(std::string command, std::string summary)
@@ -183,6 +184,8 @@ const Option& Options::at(std::string_view name) const {
 
 bool Options::was_set(std::string_view name) const { return at(name).set_; }
 
+bool Options::was_given(std::string_view name) const { return at(name).given_; }
+
 bool Options::was_typed(std::string_view name) const { return was_set(name) && !at(name).from_file_; }
 
 bool Options::was_overruled(std::string_view name) const { return at(name).overruled_; }
@@ -191,7 +194,7 @@ void Options::drop_from_file(std::string_view name) {
   Option& option = const_cast<Option&>(at(name));
   if (!option.from_file_) return;
   option.reset_();
-  option.set_ = false;
+  option.given_ = option.set_ = false;
 }
 
 void Options::no_effect(std::string_view name, std::string_view reason, std::string_view because) {

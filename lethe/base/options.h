@@ -24,7 +24,7 @@
 // The struct must outlive the Options. Names are written with '-'; '_' is the same everywhere. Types: bool, int64_t,
 // double, std::string, fs::path, vectors of int64_t and std::string (in one argument, by comma), and std::optional of
 // these (unset without a value; a path is unset when it is empty). A bool is a switch: --shuffle, --shuffle on,
-// --shuffle=off. A default that depends on other options is assigned to the field after parse() where was_set() says
+// --shuffle=off. A default that depends on other options is assigned to the field after parse() where was_given() says
 // no: what is resolved reads the fields anew.
 #pragma once
 #include <cstdint>
@@ -77,7 +77,7 @@ class Option {
   bool low_open_ = false, high_open_ = false;
   std::vector<std::string> choices_;
   bool positional_ = false, several_ = false, required_ = false, flag_ = false, resolved_ = true, only_typed_ = false;
-  bool set_ = false, from_file_ = false, overruled_ = false, effective_ = true;
+  bool given_ = false, set_ = false, from_file_ = false, overruled_ = false, effective_ = true;
   std::function<void(const Json&)> assign_;
   std::function<void()> reset_;  // to the default
   std::function<Json()> value_;  // null: unset
@@ -103,6 +103,7 @@ class Options {
   bool asks_version() const { return version_; }
   bool has(std::string_view name) const { return find(name) != nullptr; }
   bool was_set(std::string_view name) const;        // by an argument, or by --config to another value than its default
+  bool was_given(std::string_view name) const;      // by an argument or --config, whatever the value
   bool was_typed(std::string_view name) const;      // by an argument
   bool was_overruled(std::string_view name) const;  // by an argument that differs from what --config gives
   // The option does nothing in this run: an error if it was set, else it is left out of what is resolved. What the file

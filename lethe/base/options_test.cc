@@ -160,6 +160,19 @@ TEST_CASE("a configuration file gives any option, and arguments win") {
   CHECK(p.options.was_set("rate"));
 }
 
+TEST_CASE("a file that gives the default robs nothing of effect, but gives it") {
+  const TempDir dir;
+  lethe::write_file(dir / "c.toml", "rate = 0.3\nmethod = \"f-ft\"\n");
+  Parsed p({"m", "--config", (dir / "c.toml").string(), "--max-steps", "5"});
+  CHECK_FALSE(p.options.was_set("rate"));
+  CHECK(p.options.was_given("rate"));
+  CHECK(p.options.was_given("max-steps"));
+  CHECK_FALSE(p.options.was_given("shuffle"));
+  p.options.no_effect("method", "nothing is updated");
+  p.options.drop_from_file("rate");
+  CHECK_FALSE(p.options.was_given("rate"));
+}
+
 TEST_CASE("what a file gives may lose its effect by an argument, and has its default then") {
   const TempDir dir;
   lethe::write_file(dir / "c.toml", "rate = 1\nnum-train-epochs = 5\nlora-target = [\"a\"]\n");
@@ -278,6 +291,23 @@ TEST_CASE("a positional of several takes all plain arguments, commas and all") {
   REQUIRE(options.parse(arguments));
   CHECK(runs == std::vector<std::string>{"a", "b,c", "d"});
   CHECK(options.usage() == "lethe report RUN [RUN ...] --out PATH [OPTIONS]");
+}
+
+TEST_CASE("a list that is required is not empty") {
+  const TempDir dir;
+  lethe::write_file(dir / "c.toml", "data = []\n");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{""}, {"--data="}, {"--data", ""}, {"--config", (dir / "c.toml").string()}}) {
+    std::vector<std::string> data, targets;
+    Options options("pretrain", "");
+    options.add("data", data, "").positional().required();
+    options.add("targets", targets, "");
+    CHECK_THROWS_WITH_AS(options.parse(arguments), doctest::Contains("is empty, expected words with commas between"),
+                         UsageError);
+    Options optional("pretrain", "");
+    optional.add("targets", targets, "");
+    CHECK(optional.parse(std::vector<std::string>{"--targets="}));
+  }
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ class Prober {
     std::vector<int32_t> labels;
     for (const ProbeInput* input : inputs)
       labels.insert(labels.end(), static_cast<size_t>(positions_),
-                    targets_[static_cast<size_t>(target)].labels[static_cast<size_t>(input->subject)]);
+                    targets_[static_cast<size_t>(target)].labels[static_cast<size_t>(input->label)]);
     return labels;
   }
 
@@ -256,7 +256,7 @@ class Prober {
       s.accuracy.assign(static_cast<size_t>(positions_), 0.0);
       for (size_t i = 0; i < s.predicted.size(); ++i) {
         const size_t at = i % static_cast<size_t>(positions_), input = i / static_cast<size_t>(positions_);
-        s.accuracy[at] += s.predicted[i] == targets_[k].labels[static_cast<size_t>(test_[input].subject)];
+        s.accuracy[at] += s.predicted[i] == targets_[k].labels[static_cast<size_t>(test_[input].label)];
       }
       for (double& a : s.accuracy) a /= static_cast<double>(test_.size());
       scores.push_back(std::move(s));
@@ -269,7 +269,7 @@ class Prober {
     const auto count = [&](const std::vector<ProbeInput>& inputs) {
       std::vector<int64_t> counts(static_cast<size_t>(target.classes));
       for (const ProbeInput& input : inputs)
-        ++counts[static_cast<size_t>(target.labels[static_cast<size_t>(input.subject)])];
+        ++counts[static_cast<size_t>(target.labels[static_cast<size_t>(input.label)])];
       return counts;
     };
     const std::vector<int64_t> in_train = count(train_), in_test = count(test_);
@@ -277,8 +277,10 @@ class Prober {
     ProbeScores s;
     const auto most = std::max_element(in_train.begin(), in_train.end()) - in_train.begin();
     s.baseline = static_cast<double>(in_test[static_cast<size_t>(most)]) / all;
+    int64_t known = 0;
     for (size_t c = 0; c < in_test.size(); ++c)
-      if (in_train[c] > 0) s.ceiling += static_cast<double>(in_test[c]) / all;
+      if (in_train[c] > 0) known += in_test[c];
+    s.ceiling = static_cast<double>(known) / all;
     return s;
   }
 

@@ -21,12 +21,13 @@ struct ProbeInput {
   std::vector<int32_t> ids;
   std::vector<int32_t> rows;  // where it is read; as many in all inputs: position 0, 1, ...
   int64_t subject = 0;        // whom it is about
+  int64_t label = 0;          // its place in the targets' labels
 };
 
 struct ProbeTarget {
   std::string name;
   int64_t classes = 0;
-  std::vector<int32_t> labels;       // the class of each subject
+  std::vector<int32_t> labels;       // classes, by ProbeInput::label
   std::vector<int32_t> tokens = {};  // of each class, for kUnembedding
 };
 

@@ -71,6 +71,7 @@ FactsProbe facts_probe(const fs::path& file, const text::Tokenizer& tokenizer, i
         "and others to be scored on",
         file.string(), number.size(), subjects_of.size());
   probe.target.classes = std::ssize(probe.classes);
+  std::map<std::string, int64_t> ids;  // of each subject
   for (const Asked& a : all) {
     const auto at = number.find(a.answer);
     const auto half = trained.find(a.subject);
@@ -78,7 +79,9 @@ FactsProbe facts_probe(const fs::path& file, const text::Tokenizer& tokenizer, i
       ++probe.left_out;
       continue;
     }
-    ProbeInput input{encode(tokenizer, a.text), {}, std::ssize(probe.texts)};
+    const auto [id, fresh] = ids.emplace(a.subject, std::ssize(ids));
+    if (fresh) ++(half->second ? probe.train_subjects : probe.test_subjects);
+    ProbeInput input{encode(tokenizer, a.text), {}, id->second, std::ssize(probe.texts)};
     check(!input.ids.empty() && std::ssize(input.ids) <= positions,
           "{}: the text up to the subject's end takes {} tokens, expected 1 to {}, the model's positions", a.where,
           input.ids.size(), positions);

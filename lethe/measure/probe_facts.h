@@ -17,10 +17,11 @@
 namespace lethe::measure {
 
 struct FactsProbe {
-  std::vector<ProbeInput> train, test;
-  std::vector<std::string> texts;  // what is read of each subject (ProbeInput::subject)
+  std::vector<ProbeInput> train, test;  // a record each
+  std::vector<std::string> texts;       // what is read of each, by ProbeInput::label
   ProbeTarget target;
   std::vector<std::string> classes;
+  int64_t train_subjects = 0, test_subjects = 0;
   int64_t left_out = 0;  // records of classes with one subject, which cannot be in both halves
 };
 

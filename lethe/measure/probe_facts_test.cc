@@ -40,7 +40,7 @@ TEST_CASE("half of each class's subjects are trained on, read at their last toke
   int xs = 0;
   for (const auto* inputs : {&probe.train, &probe.test})
     for (const ProbeInput& input : *inputs) {
-      const auto at = static_cast<size_t>(input.subject);
+      const auto at = static_cast<size_t>(input.label);
       const std::string& subject = probe.texts[at];
       CHECK((subject[0] == 'a') == (probe.classes[static_cast<size_t>(probe.target.labels[at])] == "x"));
       CHECK(tokenizer().decode(input.ids) == "<bos>" + subject);
@@ -54,7 +54,7 @@ TEST_CASE("half of each class's subjects are trained on, read at their last toke
   bool another = false;  // half under some other seed
   for (uint64_t seed = 1; seed < 5; ++seed)
     for (const ProbeInput& input : read(text, seed).train)
-      another |= !trained.contains(read(text, seed).texts[static_cast<size_t>(input.subject)]);
+      another |= !trained.contains(read(text, seed).texts[static_cast<size_t>(input.label)]);
   CHECK(another);
 }
 
@@ -69,11 +69,18 @@ TEST_CASE("a prompt is read up to the subject's end, and a subject stays in one 
   REQUIRE(probe.test.size() == 4);
   std::set<std::string> trained;
   const auto last = [&](const ProbeInput& input) {
-    const std::string& read = probe.texts[static_cast<size_t>(input.subject)];
+    const std::string& read = probe.texts[static_cast<size_t>(input.label)];
     return read.substr(read.size() - 4);
   };
   for (const ProbeInput& input : probe.train) trained.insert(last(input));
   CHECK(trained.size() == 2);
+  CHECK(probe.train_subjects == 2);
+  CHECK(probe.test_subjects == 2);
+  std::set<int64_t> subjects, labels;
+  for (const auto* inputs : {&probe.train, &probe.test})
+    for (const ProbeInput& input : *inputs) subjects.insert(input.subject), labels.insert(input.label);
+  CHECK(subjects.size() == 4);
+  CHECK(labels.size() == 8);
   for (const ProbeInput& input : probe.test) CHECK_FALSE(trained.contains(last(input)));
 }
 

@@ -173,9 +173,11 @@ double ProbeHead::forward_backward(const Tensor& hidden_ND, std::span<const int3
                z_ND = sized(z_, N, shape_.hidden_size), dz_ND = sized(dz_, N, shape_.hidden_size);
   nll_.resize(static_cast<size_t>(N));
   tensor::cross_entropy(logits_NC, labels, nll_.data(), nullptr, dlogits_NC, scale);
-  tensor::matmul(dlogits_NC, z_ND, d_.w_CD, {.transpose_a = true});
-  tensor::fill_zero(d_.c);
-  tensor::column_sum(dlogits_NC, d_.c.f32());
+  if (!frozen_) {
+    tensor::matmul(dlogits_NC, z_ND, d_.w_CD, {.transpose_a = true});
+    tensor::fill_zero(d_.c);
+    tensor::column_sum(dlogits_NC, d_.c.f32());
+  }
   tensor::matmul(dlogits_NC, p_.w_CD, dz_ND);
   normalise_backward(dz_ND, hidden_ND, dhidden_ND);
   double sum = 0;

@@ -41,8 +41,8 @@ class ProbeHead {
 
   // shift_TD = A[tokens] B^T. Rank > 0.
   void shift(std::span<const int32_t> tokens, const Tensor& shift_TD) const;
-  // Sets the gradients of scale * (sum over the rows of -log p(label)): of the norm and the classifier, and dhidden_ND
-  // (=; may be empty). Returns the sum.
+  // Sets the gradients of scale * (sum over the rows of -log p(label)): of the norm and a classifier that is trained,
+  // and dhidden_ND (=; may be empty). Returns the sum.
   double forward_backward(const Tensor& hidden_ND, std::span<const int32_t> labels, float scale,
                           const Tensor& dhidden_ND);
   // From the gradient of the shift that shift() gave: the gradients of A and B.

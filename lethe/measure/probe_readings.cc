@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <set>
+#include <string>
 
 #include "lethe/base/error.h"
 
@@ -17,6 +20,14 @@ struct Share {
   double percent() const { return count == 0 ? NAN : 100.0 * static_cast<double>(hits) / static_cast<double>(count); }
   OrderedJson json() const { return count == 0 ? OrderedJson() : OrderedJson(percent()); }
 };
+
+// NAME_least and NAME_most; nulls of nothing.
+void add_range(OrderedJson& entry, const std::string& name, const std::map<std::set<Attribute>, Share>& shares) {
+  const auto by_percent = [](const auto& a, const auto& b) { return a.second.percent() < b.second.percent(); };
+  const auto range = std::minmax_element(shares.begin(), shares.end(), by_percent);
+  entry[name + "_least"] = shares.empty() ? OrderedJson() : range.first->second.json();
+  entry[name + "_most"] = shares.empty() ? OrderedJson() : range.second->second.json();
+}
 
 // What is told right before it, in the same pair.
 const Attribute* partner_of(Attribute attribute) {
@@ -33,19 +44,24 @@ std::vector<const world::Biography*> biographies_of(const world::World& world, c
   std::vector<const world::Biography*> result;
   for (const ProbeInput& input : inputs) {
     const auto* previous = result.empty() || result.back()->person != input.subject ? nullptr : result.back();
-    const auto is_his = [&](const world::Biography& b) { return b.person == input.subject; };
-    result.push_back(previous ? previous + 1 : &*std::ranges::find_if(world.biographies, is_his));
+    result.push_back(previous
+                         ? previous + 1
+                         : &*std::ranges::lower_bound(world.biographies, input.subject, {}, &world::Biography::person));
   }
   return result;
 }
 
 }  // namespace
 
-OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
-                                const std::vector<ProbeScores>& scores) {
+void check_same_people(const world::World& world, const world::World& before) {
   const auto same_name = [](const world::Person& a, const world::Person& b) { return a.full_name() == b.full_name(); };
   check(std::ranges::equal(world.people, before.people, same_name), "{} and {} are not the same people",
         before.path.string(), world.path.string());
+}
+
+OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
+                                const std::vector<ProbeScores>& scores) {
+  check_same_people(world, before);
   OrderedJson result = OrderedJson::object();
   for (size_t k = 0; k < data.targets.size(); ++k) {
     const WorldTarget& target = data.meanings[k];
@@ -79,25 +95,27 @@ OrderedJson readings_by_told(const world::World& world, const WorldProbe& data,
     const WorldTarget& target = data.meanings[k];
     const Attribute* partner = partner_of(target.attribute);
     if (target.whole || !partner) continue;
-    std::array<Share, 3> others;  // by how many other pairs were told, nothing first
-    Share with_partner;
+    // By the facts that were told, without the partner and with it.
+    Share nothing;
+    std::map<std::set<Attribute>, Share> others, with_partner;
     for (size_t i = 0; i < data.test.size(); ++i) {
       const size_t positions = data.test[i].rows.size();
       const int32_t truth = data.targets[k].labels[static_cast<size_t>(data.test[i].subject)];
+      std::set<Attribute> told;
       for (size_t j = 0; j < positions; ++j) {
-        if (j > 0 && biographies[i]->attributes[j - 1].attribute == target.attribute) break;
         const bool hit = scores[k].predicted[i * positions + j] == truth;
-        const bool knows_partner = j > 0 && biographies[i]->attributes[j - 1].attribute == *partner;
-        if (knows_partner) with_partner.add(hit);
-        if (!knows_partner && j % 2 == 0) others[j / 2].add(hit);
+        if (told.contains(*partner)) {
+          with_partner[told].add(hit);
+          break;  // the value itself comes next
+        }
+        if (j % 2 == 0) (told.empty() ? nothing : others[told]).add(hit);  // whole pairs
+        told.insert(biographies[i]->attributes[j].attribute);
       }
     }
-    const double one = others[1].percent(), two = others[2].percent();
     OrderedJson& entry = result[data.targets[k].name];
-    entry["nothing"] = others[0].json();
-    entry["others_least"] = others[1].count ? OrderedJson(std::fmin(one, two)) : others[2].json();
-    entry["others_most"] = others[1].count ? OrderedJson(std::fmax(one, two)) : others[2].json();
-    entry["partner"] = with_partner.json();
+    entry["nothing"] = nothing.json();
+    add_range(entry, "others", others);
+    add_range(entry, "partner", with_partner);
   }
   return result;
 }

@@ -22,7 +22,7 @@ struct Fixture {
       person.first = id == 0 ? "Ann" : "Dan";
       person.middle = "Bee", person.last = "Cee";
       world.people.push_back(person);
-      data.test.push_back({{}, std::vector<int32_t>(positions), id});
+      data.test.push_back({{}, std::vector<int32_t>(positions), id, id});
     }
   }
   void add_target(Attribute attribute, bool whole, std::vector<std::string> classes, std::vector<int32_t> labels) {
@@ -79,10 +79,14 @@ TEST_CASE("readings of a pair's second value, by what was told before it") {
   f.data.test.push_back(f.data.test[1]);  // the second biography of the second person
   f.add_target(kBirthCity, false, {"wrong", "right"}, {1, 1});
   // Birth city: told at place 3, 5 and 1. At 0 nothing is told; at 2 and 4 other pairs; at 3, 5, 1 the birth date.
-  const std::vector<int32_t> predicted = {1, 0, 0, 1, 0, 0,   // nothing 1; one pair 0; partner 1
-                                          0, 0, 1, 0, 1, 1,   // nothing 0; one pair 1; two pairs 1; partner 1
-                                          0, 0, 1, 1, 1, 1};  // nothing 0; partner 0; what comes later does not count
+  const std::vector<int32_t> predicted = {1, 0, 0, 1, 0, 0,   // nothing 1; university 0; with the birth date 1
+                                          0, 0, 1, 0, 1, 1,   // nothing 0; company 1; both 1; with the birth date 1
+                                          0, 0, 1, 1, 1, 1};  // nothing 0; the birth date alone 0; later: not counted
   CHECK(readings_by_told(f.world, f.data, {{{}, 0, 0, predicted}})["birth_city"].dump() ==
-        OrderedJson({{"nothing", 100.0 / 3}, {"others_least", 50.0}, {"others_most", 100.0}, {"partner", 200.0 / 3}})
+        OrderedJson({{"nothing", 100.0 / 3},
+                     {"others_least", 0.0},
+                     {"others_most", 100.0},
+                     {"partner_least", 0.0},
+                     {"partner_most", 100.0}})
             .dump());
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "lethe/base/error.h"
 #include "lethe/measure/told.h"
@@ -21,27 +20,10 @@ int32_t end_of_text(const text::Tokenizer& tokenizer) {
   return *id;
 }
 
-// All values that an attribute may have, as they stand in the texts.
-std::vector<std::string> values_of(Attribute attribute) {
-  const auto table = [](std::span<const std::string_view> names) {
-    return std::vector<std::string>(names.begin(), names.end());
-  };
-  switch (attribute) {
-    case Attribute::kBirthDate:
-      return table(world::months());
-    case Attribute::kBirthCity:
-      return table(world::cities());
-    case Attribute::kUniversity:
-      return table(world::universities());
-    case Attribute::kMajor:
-      return table(world::majors());
-    default:
-      break;
-  }
-  std::set<std::string> values;
-  for (const world::Company& company : world::companies())
-    values.emplace(attribute == Attribute::kCompany ? company.name : company.city);
-  return {values.begin(), values.end()};
+// All values that a probe tells apart: of birth dates the months.
+std::vector<std::string> probed_values(Attribute attribute) {
+  if (attribute != Attribute::kBirthDate) return world::all_values(attribute);
+  return {world::months().begin(), world::months().end()};
 }
 
 // The token that a value begins with behind other words.
@@ -58,7 +40,7 @@ WorldTarget meaning_of(const text::Tokenizer& tokenizer, Attribute attribute, bo
                        std::vector<int32_t>& tokens) {
   WorldTarget meaning{attribute, whole};
   std::map<int32_t, int32_t> of_token;
-  for (const std::string& value : values_of(attribute)) {
+  for (const std::string& value : probed_values(attribute)) {
     const int32_t token = first_token(tokenizer, value);
     if (whole || attribute == Attribute::kBirthDate) {
       meaning.class_of[value] = static_cast<int32_t>(tokens.size());
@@ -79,7 +61,7 @@ WorldTarget meaning_of(const text::Tokenizer& tokenizer, Attribute attribute, bo
 
 ProbeInput input_at_values(const text::Tokenizer& tokenizer, const world::Biography& biography, int32_t start) {
   const ToldTokens told = told_tokens(tokenizer, biography);
-  ProbeInput input{{start}, {}, biography.person};
+  ProbeInput input{{start}, {}, biography.person, biography.person};
   // With the token before the text, the row before a value has the value's index in the text.
   for (const int64_t first : told.first) input.rows.push_back(static_cast<int32_t>(first));
   input.ids.insert(input.ids.end(), told.ids.begin(), told.ids.begin() + told.first.back());
@@ -87,7 +69,7 @@ ProbeInput input_at_values(const text::Tokenizer& tokenizer, const world::Biogra
 }
 
 ProbeInput input_at_name(const text::Tokenizer& tokenizer, const world::Person& person, int32_t start) {
-  ProbeInput input{{start}, {}, person.id};
+  ProbeInput input{{start}, {}, person.id, person.id};
   const std::vector<int32_t> name = tokenizer.encode(" " + person.full_name(), false);  // as it stands in the texts
   input.ids.insert(input.ids.end(), name.begin(), name.end());
   input.rows.push_back(static_cast<int32_t>(input.ids.size()));

@@ -57,12 +57,20 @@ Transformer::Transformer(const ModelConfig& config, DType precision, bool train)
 }
 
 Transformer Transformer::load(const ModelFiles& files, DType precision, bool train, const NewValues& values,
-                              bool as_written) {
-  Transformer model(files.config(), precision, train);
+                              bool as_written, bool untie) {
+  ModelConfig config = files.config();
+  config.tied_embeddings = config.tied_embeddings && !untie;
+  Transformer model(config, precision, train);
   Parameters& parameters = model.parameters_;
   std::vector<float> buffer;  // of new values whose matrix is kept in bf16 alone
   for (const Parameters::Slot& slot : parameters.slots()) {
     const StoredTensor* stored = files.find(slot.spec.name);
+    StoredTensor head;  // the embedding under the head's name: `values` may move either alone
+    if (!stored && untie && slot.spec.role == Role::kHead) {
+      head = *files.find(parameters.slots()[0].spec.name);
+      head.name = slot.spec.name;
+      stored = &head;
+    }
     check(stored != nullptr, "{}: the tensor {} is missing", files.path().string(), slot.spec.name);
     uint16_t* bf16 = parameters.frozen_bf16(slot);
     if (bf16 && values) buffer.resize(static_cast<size_t>(slot.spec.size()));

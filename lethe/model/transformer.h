@@ -42,9 +42,9 @@ class Transformer {
   // train: keep fp32 masters and gradients of all parameters. Values are undefined until they are set.
   Transformer(const ModelConfig& config, DType precision, bool train);
   // With the values of the files, or of `values` where it gives some. `as_written` rounds each to the type in which
-  // write_model would write it.
+  // write_model would write it; `untie` makes a tied head a parameter of its own, as there.
   static Transformer load(const ModelFiles& files, DType precision, bool train, const NewValues& values = {},
-                          bool as_written = false);
+                          bool as_written = false, bool untie = false);
   Transformer(Transformer&&) = default;
   Transformer& operator=(Transformer&&) = default;
 

@@ -18,10 +18,12 @@ bool numbers_are_finite(const std::string& html) { return count(html, "nan") == 
 // Every coordinate of the lines and circles lies in the drawing.
 void check_inside(const std::string& html) {
   static const std::regex coordinates(R"((?:[ML]|cx=")(-?[0-9.]+)(?: |" cy=")(-?[0-9.]+))");
-  for (std::sregex_iterator it(html.begin(), html.end(), coordinates), end; it != end; ++it) {
+  int found = 0;
+  for (std::sregex_iterator it(html.begin(), html.end(), coordinates), end; it != end; ++it, ++found) {
     const double x = std::stod((*it)[1]), y = std::stod((*it)[2]);
     CHECK((x >= 0 && x <= 360 && y >= 0 && y <= 236));
   }
+  CHECK(found > 0);
 }
 
 std::string chart_of(const std::vector<std::pair<double, double>>& points) {

@@ -14,6 +14,12 @@
 namespace lethe::run {
 namespace {
 
+// A run's folder is called "lethe" wherever it lies: there the folder around it has the name.
+std::string run_name(const fs::path& folder) {
+  const std::string name = name_of(folder);
+  return name == "lethe" ? name_of(folder / "..") : name;
+}
+
 bool is_update(const OrderedJson& results) { return results.contains("facts_file"); }
 
 }  // namespace
@@ -23,7 +29,7 @@ RunRecord read_run(const fs::path& folder) {
   const fs::path where = fs::exists(inside / kResultsFile) || holds_record(inside) ? inside : folder;
   check(fs::exists(where / kResultsFile), "{} holds no {}: {}", folder.string(), kResultsFile,
         holds_record(where) ? "the run is not complete" : "expected a run's folder, or a model that Lethe trained");
-  RunRecord run{name_of(folder), read_ordered_json(where / kResultsFile), read_metrics(where / kMetricsFile)};
+  RunRecord run{run_name(folder), read_ordered_json(where / kResultsFile), read_metrics(where / kMetricsFile)};
   check(run.results.is_object() && (is_update(run.results) || run.results.contains("method")),
         "{} is not what a run of Lethe writes", (where / kResultsFile).string());
   run.results["learning_curves"] = read_curves(where);

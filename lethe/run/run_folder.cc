@@ -54,7 +54,7 @@ void lock_folder(const fs::path& path, Descriptor& lock, std::string_view hint) 
 
 OrderedJson read_ordered_json(const fs::path& path) {
   const std::string text = read_file(path);
-  parse_json(text, path.string());  // for its error messages
+  parse_json(text, path.string());  // for its messages, and its limit of depth
   return OrderedJson::parse(text);
 }
 

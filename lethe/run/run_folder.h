@@ -3,6 +3,7 @@
 //   metrics.jsonl                 one object a logged step, on disk as it happens
 //   events.out.tfevents.0.lethe   the same for TensorBoard
 //   facts-with-old.jsonl          where the model gave old answers: the facts with them
+//   curves.jsonl                  learning curves on a world (lethe/study/curves.h)
 //   results.json, report.html     what came out, and its page (lethe/run/report.h)
 // The folder belongs to one process at a time.
 #pragma once
@@ -23,10 +24,10 @@ inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kEventsFile = "events.out.tfevents.0.lethe";
 inline constexpr const char* kFactsFile = "facts-with-old.jsonl";
 inline constexpr const char* kResultsFile = "results.json";
-inline constexpr const char* kCurvesFile = "curves.jsonl";  // learning curves on a world (lethe/study/curves.h)
+inline constexpr const char* kCurvesFile = "curves.jsonl";
 inline constexpr const char* kReportFile = "report.html";
-inline constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile,
-                                          kFactsFile,  kResultsFile, kReportFile};
+inline constexpr const char* kRecord[] = {kConfigFile, kMetricsFile, kEventsFile, kFactsFile,
+                                          kCurvesFile, kResultsFile, kReportFile};
 
 bool holds_record(const fs::path& folder);  // any of these files
 

@@ -99,10 +99,13 @@ TEST_CASE("one run a folder: a second is refused until the first ends, and start
     RunFolder folder(temp.path, false);
     folder.append(step("learn", 1));
     folder.write_config("seed = 3\n");
+    write_file(folder.file(kCurvesFile), "{}\n");
     CHECK_THROWS_WITH_AS(RunFolder(temp.path, true), doctest::Contains("is in use by another run"), Error);
   }
   { CHECK(RunFolder(temp.path, true).config() == "seed = 3\n"); }
+  CHECK(fs::exists(temp.path / kCurvesFile));
   const RunFolder folder(temp.path, false);
+  CHECK_FALSE(fs::exists(temp.path / kCurvesFile));  // another run's
   CHECK(folder.metrics_logged() == 0);
   CHECK_FALSE(folder.config().has_value());
 }

@@ -13,11 +13,6 @@ namespace {
 
 constexpr std::string_view kAnswer = " Answer:";  // how every prompt ends
 
-std::string spoken(std::string name) {
-  std::ranges::replace(name, '_', ' ');
-  return name;
-}
-
 // The attributes that any row's probe has, in its order.
 std::vector<std::string> attributes_of(const StudySection& section, const std::vector<StudyRow>& rows) {
   std::vector<std::string> names;
@@ -71,6 +66,7 @@ std::string curves_html(const StudySection& section, const OrderedJson& results)
 std::string staircase_html(const StudySection& section, const OrderedJson& results) {
   const std::vector<StudyRow> rows = rows_of(section, results);
   std::vector<std::string> charts;
+  bool measured = false;
   for (const std::string& attribute : attributes_of(section, rows)) {
     LineChart chart{spoken(attribute), "", "place in the biography", "%", {}, 100};
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -84,12 +80,13 @@ std::string staircase_html(const StudySection& section, const OrderedJson& resul
       for (size_t place = 0; theirs.is_array() && place < places; ++place)
         if (theirs[place].is_number())
           paper.points.emplace_back(static_cast<double>(place), theirs[place].get<double>());
+      measured |= !line.points.empty();
       if (!line.points.empty()) chart.lines.push_back(std::move(line));
       if (!paper.points.empty()) chart.lines.push_back(std::move(paper));
     }
     if (!chart.lines.empty()) charts.push_back(line_chart_html(chart));
   }
-  return charts.empty() ? "" : grid_html(charts);
+  return measured ? grid_html(charts) : "";
 }
 
 std::string study_bars_html(const StudySection& section, const OrderedJson& results) {
@@ -97,12 +94,15 @@ std::string study_bars_html(const StudySection& section, const OrderedJson& resu
   BarChart chart{"", "percent of people on whose name the probe reads it", {}, {}, 100, percent_text};
   chart.title = section.part == "whole" ? "Whole values" : "First tokens of the values";
   for (size_t i = 0; i < rows.size(); ++i) chart.series.push_back({rows[i].name, {}, i});
+  bool measured = false;
   for (const std::string& attribute : attributes_of(section, rows)) {
     chart.categories.push_back(spoken(attribute));
-    for (size_t i = 0; i < rows.size(); ++i)
+    for (size_t i = 0; i < rows.size(); ++i) {
       chart.series[i].values.push_back(numbers_at(rows[i], path_of(section, attribute, 0)).mean);
+      measured |= std::isfinite(chart.series[i].values.back());
+    }
   }
-  return chart.categories.empty() ? "" : bar_chart_html(chart);
+  return measured ? bar_chart_html(chart) : "";
 }
 
 std::string answers_html(const StudySection& section, const OrderedJson& results) {

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
-#include <optional>
+#include <set>
 
 #include "lethe/run/page.h"
 #include "lethe/run/progress.h"
@@ -27,14 +27,10 @@ std::vector<std::string> words_of(std::string_view path) {
   return words;
 }
 
-std::string text_of_axis(const OrderedJson& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 bool leaves(const OrderedJson& only, const OrderedJson& grid) {
   if (!only.is_object()) return true;
   for (const auto& [axis, values] : only.items())
-    if (std::ranges::find(values, OrderedJson(text_of_axis(field_at(grid, {axis})))) == values.end()) return false;
+    if (std::ranges::find(values, OrderedJson(name_of_value(field_at(grid, {axis})))) == values.end()) return false;
   return true;
 }
 
@@ -57,7 +53,11 @@ struct Cells {  // of a table or a heat map: ours and the paper's
   };
   std::vector<Row> rows;
   bool has_paper = false;
-  bool only_paper() const { return std::ranges::all_of(rows, &Row::only_paper); }
+  bool measured() const {
+    return std::ranges::any_of(rows, [](const Row& row) {
+      return std::ranges::any_of(row.ours, [](const Numbers& numbers) { return numbers.count > 0; });
+    });
+  }
 };
 
 std::vector<double> paper_row(const StudySection& section, const std::string& name, size_t columns) {
@@ -88,7 +88,7 @@ Cells heat_cells(const StudySection& section, const OrderedJson& results) {
   const std::vector<StudyRow> rows = rows_of(section, results);
   for (const StudyRow& row : rows)
     for (const OrderedJson* variant : row.variants) {
-      const std::string value = text_of_axis(field_at(*variant, {"grid", section.across}));
+      const std::string value = name_of_value(field_at(*variant, {"grid", section.across}));
       if (std::ranges::find(cells.head, value) == cells.head.end()) cells.head.push_back(value);
     }
   for (const StudyRow& row : rows) {
@@ -97,7 +97,7 @@ Cells heat_cells(const StudySection& section, const OrderedJson& results) {
       entry.paper.push_back(number_at(section.paper, {row.name, value}));
       StudyRow part{row.name, {}};
       for (const OrderedJson* variant : row.variants)
-        if (text_of_axis(field_at(*variant, {"grid", section.across})) == value) part.variants.push_back(variant);
+        if (name_of_value(field_at(*variant, {"grid", section.across})) == value) part.variants.push_back(variant);
       entry.ours.push_back(numbers_at(part, section.path));
     }
     cells.has_paper |= std::ranges::any_of(entry.paper, [](double x) { return std::isfinite(x); });
@@ -106,12 +106,14 @@ Cells heat_cells(const StudySection& section, const OrderedJson& results) {
 }
 
 std::string cells_html(const StudySection& section, const Cells& cells, bool heat) {
-  if (cells.only_paper()) return "";
+  if (!cells.measured()) return "";
   std::string html = fmt::format("<div class=\"scroll\"><table{}>", heat ? " class=\"heat\"" : "");
-  std::string note = "Percent.";
-  if (cells.has_paper) note += " Below each number, small: the paper’s.";
-  html += "<caption><span>" + note + "</span></caption>\n<thead><tr><th scope=\"col\">" +
-          escape_html(fmt::format("{}", fmt::join(section.rows, ", "))) +
+  std::vector<std::string> notes;
+  if (!section.unit.empty()) notes.push_back(fmt::format("In {}.", section.unit));
+  if (cells.has_paper) notes.emplace_back("Below each number, small: the paper’s.");
+  if (!notes.empty())
+    html += "<caption><span>" + escape_html(fmt::format("{}", fmt::join(notes, " "))) + "</span></caption>";
+  html += "\n<thead><tr><th scope=\"col\">" + escape_html(fmt::format("{}", fmt::join(section.rows, ", "))) +
           (heat ? " \\ " + escape_html(section.across) : "") + "</th>";
   for (const std::string& name : cells.head) html += "<th scope=\"col\">" + escape_html(name) + "</th>";
   html += "</tr></thead>\n<tbody>\n";
@@ -138,7 +140,7 @@ size_t letters(const std::string& text) {  // not the bytes that continue one
 
 // The same for a terminal: ours, and the paper's in brackets.
 std::string cells_text(const StudySection& section, const Cells& cells) {
-  if (cells.only_paper()) return "";
+  if (!cells.measured()) return "";
   std::vector<std::vector<std::string>> lines{{fmt::format("{}", fmt::join(section.rows, ", "))}};
   lines[0].insert(lines[0].end(), cells.head.begin(), cells.head.end());
   for (const Cells::Row& row : cells.rows) {
@@ -172,17 +174,30 @@ std::string body_of(const StudySection& section, const OrderedJson& results) {
   return "";
 }
 
-std::string reproduction_html(const OrderedJson& results) {
+std::string reproduction_html(const OrderedJson& results, const std::vector<std::string>& not_measured) {
   std::vector<std::pair<std::string, std::string>> seconds;
   if (const OrderedJson& all = field_at(results, {"seconds"}); all.is_object())
     for (const auto& [stage, value] : all.items())
       if (value.is_number()) seconds.emplace_back(stage, duration_text(value.get<double>()));
   const std::string command = text_at(results, "command");
+  std::string rest;
+  if (!not_measured.empty())
+    rest = fmt::format("<p class=\"lead\">Not measured here: {}</p>\n",
+                       escape_html(fmt::format("{}", fmt::join(not_measured, "; "))));
   return section_html("The same again", "The command, and how long the stages took, those of all variants together.",
-                      "<pre><code>" + escape_html(command) + "</code></pre>\n" + definitions_html(seconds));
+                      "<pre><code>" + escape_html(command) + "</code></pre>\n" + definitions_html(seconds) + rest);
 }
 
 }  // namespace
+
+std::string name_of_value(const OrderedJson& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string spoken(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
+}
 
 std::vector<StudyRow> rows_of(const StudySection& section, const OrderedJson& results) {
   std::vector<StudyRow> rows;
@@ -190,7 +205,7 @@ std::vector<StudyRow> rows_of(const StudySection& section, const OrderedJson& re
     const OrderedJson& grid = field_at(variant, {"grid"});
     if (!leaves(section.only, grid)) continue;
     std::vector<std::string> values;
-    for (const std::string& axis : section.rows) values.push_back(text_of_axis(field_at(grid, {axis})));
+    for (const std::string& axis : section.rows) values.push_back(name_of_value(field_at(grid, {axis})));
     const std::string name = fmt::format("{}", fmt::join(values, ", "));
     auto row = std::ranges::find_if(rows, [&](const StudyRow& known) { return known.name == name; });
     if (row == rows.end()) row = rows.insert(rows.end(), {name, {}});
@@ -218,9 +233,14 @@ const OrderedJson& value_at(const OrderedJson& variant, const std::string& path)
 }
 
 Numbers numbers_at(const StudyRow& row, const std::string& path) {
+  const std::string stage = path.substr(0, path.find('.'));
+  std::set<std::string> seen;  // folders: variants that share a stage share its one measurement
   std::vector<double> found;
-  for (const OrderedJson* variant : row.variants)
-    if (const OrderedJson& value = value_at(*variant, path); value.is_number()) found.push_back(value.get<double>());
+  for (const OrderedJson* variant : row.variants) {
+    const OrderedJson& value = value_at(*variant, path);
+    const std::string folder = text_of(field_at(*variant, {"folders", stage}));
+    if (value.is_number() && (folder.empty() || seen.insert(folder).second)) found.push_back(value.get<double>());
+  }
   Numbers numbers;
   numbers.count = found.size();
   if (found.empty()) return numbers;
@@ -238,16 +258,21 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
     for (const auto& [stage, value] : seconds.items())
       if (value.is_number()) total += value.get<double>();
   std::string body;
-  body += "<section>\n" +
-          definitions_html({{"recipe", page.name},
-                            {"scale", text_at(results, "scale")},
-                            {"made for", text_at(results, "machine")},
-                            {"stages, added up", duration_text(total)}}) +
-          "</section>\n\n";
-  for (const StudySection& section : page.sections)
-    if (const std::string shown = body_of(section, results); !shown.empty() || section.show == "text")
+  std::vector<std::pair<std::string, std::string>> overview = {{"recipe", page.name},
+                                                               {"scale", text_at(results, "scale")}};
+  if (const std::string machine = text_at(results, "computed_on"); !machine.empty())
+    overview.emplace_back("computed on", machine);
+  overview.emplace_back("stages, added up", duration_text(total));
+  body += "<section>\n" + definitions_html(overview) + "</section>\n\n";
+  std::vector<std::string> not_measured;
+  for (const StudySection& section : page.sections) {
+    const std::string shown = body_of(section, results);
+    if (shown.empty() && section.show != "text")
+      not_measured.push_back(section.title);
+    else
       body += section_html(section.title, section.lead, shown);
-  body += reproduction_html(results);
+  }
+  body += reproduction_html(results, not_measured);
   return {"Lethe study", page.title, escape_html(page.explains), body, "Written by Lethe " + text_at(results, "lethe")};
 }
 

@@ -1,9 +1,10 @@
 // The page of a study, and its tables for a terminal: what came out, beside the paper's numbers.
 //
-// `results` is results.json of a study: {"lethe", "recipe", "scale", "machine", "command", "seconds": {stage: number},
-// "variants": [{"grid": {axis: value}, "stages": {stage: what the command printed as JSON}}]}. A number that a variant
-// lacks is shown as missing; variants that stand in one row (other seeds) are shown as their mean and standard
-// deviation.
+// `results` is results.json of a study: {"lethe", "recipe", "scale", "seed", "precision", "set", "only", "computed_on",
+// "command", "seconds": {stage: number}, "variants": [{"grid": {axis: value}, "folders": {stage: its folder's name},
+// "stages": {stage: what the command printed as JSON}}]}. A number that a variant lacks is shown as missing; variants
+// that stand in one row (other seeds) are shown as their mean and standard deviation, where they share a stage's
+// folder as the one measurement that it is. A section without any number of ours is left out, and named at the end.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -32,7 +33,8 @@ struct StudySection {
   std::string show = "text";
   std::vector<std::string> rows;  // axes of the grid
   std::vector<StudyColumn> columns;
-  std::string across, path;  // of a heat map: an axis, and the number
+  std::string across, path;      // of a heat map: an axis, and the number
+  std::string unit = "percent";  // of a table's or a heat map's numbers; "": none
   std::string stage, part = "first_token";
   OrderedJson paper;   // row: its numbers in the order of the columns; of a heat map {column: number}, of a
                        // staircase {attribute: [a number a position]}
@@ -47,6 +49,10 @@ struct StudyPage {
   std::string name, title, explains;
   std::vector<StudySection> sections;
 };
+
+// A value of an axis as tables and recipes call it: a text as it is, else as JSON writes it.
+std::string name_of_value(const OrderedJson& value);
+std::string spoken(std::string name);  // "birth_city" as people say it: "birth city"
 
 Page page_of_study(const StudyPage& page, const OrderedJson& results);
 std::string study_text(const StudyPage& page, const OrderedJson& results);

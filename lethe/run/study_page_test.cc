@@ -1,6 +1,7 @@
 #include "lethe/run/study_page.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -36,7 +37,8 @@ OrderedJson study_sample() {
   return {{"lethe", "0.1.0"},
           {"recipe", "small"},
           {"scale", "two-cores"},
-          {"machine", "2 <cores>"},
+          {"machine", "made for another"},
+          {"computed_on", "2 <cores>"},
           {"command", "lethe study small"},
           {"seconds", {{"world", 0.5}, {"train", 61}}},
           {"variants",
@@ -70,11 +72,16 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
   CHECK_FALSE(has(html, "other"));
   CHECK(has(html, "Title &amp; such"));
   CHECK(has(html, "It asks &lt;this&gt;."));
-  CHECK(has(html, "2 &lt;cores&gt;"));
+  CHECK(has(html, "<dt>computed on</dt><dd>2 &lt;cores&gt;</dd>"));
+  CHECK_FALSE(has(html, "made for"));
+  CHECK(has(html, "<span>In percent. Below each number, small: the paper’s.</span>"));
   CHECK(has(html, "<dt>stages, added up</dt><dd>1 min 02 s</dd>"));
   CHECK_FALSE(has(html, "http"));
   table.only = {{"augment", {"multi"}}};
   CHECK_FALSE(has(page_of(table), "<th scope=\"row\">single"));
+  table.unit = "";
+  CHECK_FALSE(has(page_of(table), "In percent"));
+  table.unit = "percent";
 
   const std::string text = study_text({"small", "", "", {table}}, study_sample());
   CHECK(text ==
@@ -82,6 +89,17 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
         "  augment   mean   gone\n"
         "  a guess  (2.7)  (0.0)\n"
         "  multi     97.2      –\n\n");
+}
+
+TEST_CASE("variants that share a stage's folder are one measurement of it") {
+  StudySection table = section("table", "");
+  table.columns = {{"mean", "ask.mean.exact_match"}, {"city", "probe.first_token.birth_city.0"}};
+  OrderedJson results = study_sample();
+  for (size_t i = 0; i < 3; ++i)
+    results["variants"][i]["folders"] = {{"ask", i < 2 ? "ask-1" : "ask-2"}, {"probe", fmt::format("probe-{}", i)}};
+  results["variants"][1]["stages"]["ask"] = results["variants"][0]["stages"]["ask"];
+  const std::string html = page_html(page_of_study({"small", "", "", {table}}, results));
+  CHECK(has(html, "<th scope=\"row\">single</th><td>2.0</td><td>1.0 ± 0.0</td>"));
 }
 
 TEST_CASE("a heat map has a coloured cell for each pair") {
@@ -144,7 +162,26 @@ TEST_CASE("what a stage did not give is left out, and the page still stands") {
   table.paper = {{"baseline", {2.7}}};
   table.only = {{"augment", {"none"}}};
   CHECK_FALSE(has(page_of(table), "A lead."));
+  CHECK(has(page_of(table), "Not measured here: Title &amp; such</p>"));
   CHECK(study_text({"small", "", "", {table}}, study_sample()).empty());
+  table.only = {};
+  CHECK_FALSE(has(page_of(table), "Not measured"));
+  table.columns = {{"whole", "probe.whole.birth_city.0"}};  // rows, but no number
+  CHECK_FALSE(has(page_of(table), "A lead."));
+  CHECK(study_text({"small", "", "", {table}}, study_sample()).empty());
+  StudySection heat = section("heatmap", "");
+  heat.across = "seed";
+  heat.path = "probe.whole.birth_city.0";
+  heat.paper["single"] = {{"0", 7.8}};
+  CHECK_FALSE(has(page_of(heat), "A lead."));
+  OrderedJson empty = study_sample();
+  for (OrderedJson& variant : empty["variants"])
+    variant["stages"]["probe"]["first_token"]["birth_city"] = OrderedJson::array();
+  for (const char* show : {"staircase", "bars"}) {
+    StudySection probe = section(show, "probe");
+    probe.paper["single"]["birth_city"] = {5.9, 100};
+    CHECK_FALSE(has(page_html(page_of_study({"small", "", "", {probe}}, empty)), "A lead."));
+  }
   const OrderedJson results = study_sample();
   const OrderedJson& first = results["variants"][0];
   CHECK(value_at(first, "ask.mean.exact_match") == 2);

@@ -46,6 +46,10 @@ model::Transformer AnyModel::load(model::DType precision) const {
   return transformer;
 }
 
+model::Transformer AnyModel::load_merged(model::DType precision) const {
+  return model::Transformer::load(files_, precision, false, merged_values(), false, unties());
+}
+
 model::NewValues AnyModel::merged_values() const {
   if (!adapter_) return {};
   return edit::with_adapters(files_, {{*adapter_}});

@@ -18,8 +18,12 @@ class AnyModel {
   const std::optional<model::Adapter>& adapter() const { return adapter_; }
   // For inference, an adapter laid on as PEFT does.
   model::Transformer load(model::DType precision) const;
+  // The same with the adapter's moves in the weights: what `lethe convert` would write.
+  model::Transformer load_merged(model::DType precision) const;
   // The adapter's moves on the weights, for write_model; empty where there is none.
   model::NewValues merged_values() const;
+  // Whether they move an embedding and not the head that is tied to it: the two part.
+  bool unties() const { return adapter_ && model::unties(*adapter_, files_.config()); }
   // An adapter's own tokenizer, else its base's. Errors: there is none; it knows more ids than the model.
   text::Tokenizer tokenizer() const;
   bool has_tokenizer() const;

@@ -12,6 +12,14 @@
 namespace lethe::study {
 namespace {
 
+constexpr int64_t kCurveTokens = 4096;  // scored at a time, and the rest of a text
+
+// The batch that the next text goes into.
+model::Batch& open_batch(std::vector<model::Batch>& batches) {
+  if (batches.empty() || batches.back().tokens() >= kCurveTokens) batches.emplace_back();
+  return batches.back();
+}
+
 void add_span(model::Batch& batch, const std::vector<int32_t>& ids) {
   batch.spans.push_back({batch.tokens(), std::ssize(ids), 0, 0});
   batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
@@ -37,39 +45,45 @@ LearningCurves::LearningCurves(const world::World& world, const text::Tokenizer&
                                const model::ModelConfig& config, fs::path file, int64_t people, int64_t resumed_step)
     : file_(std::move(file)) {
   const int32_t end = end_of_text(tokenizer, world.path), mask = measure::mask_id(tokenizer);
-  for (const auto& [half, split] : {std::pair("train", world::Split::kTrain), std::pair("test", world::Split::kTest)}) {
+  for (const bool trained : {true, false}) {
+    const char* const half = trained ? "train" : "test";
+    const auto in_half = [&](world::Split split) { return (split == world::training_split(world.spec)) == trained; };
     Part told{"biography", half, {}}, asked{"question", half, {}};
     int64_t chosen = 0, last = -1;
     for (const world::Biography& biography : world.biographies) {
-      if (biography.person == last || world.people[static_cast<size_t>(biography.person)].split != split) continue;
+      if (biography.person == last || !in_half(world.people[static_cast<size_t>(biography.person)].split)) continue;
       last = biography.person;
       if (chosen++ == people) break;
       measure::ToldTokens tokens = measure::told_tokens(tokenizer, biography);
       tokens.ids.insert(tokens.ids.begin(), end);  // as in training, a text follows the end of another
       if (std::ssize(tokens.ids) > config.max_positions) tokens.ids.resize(static_cast<size_t>(config.max_positions));
-      const int64_t begin = told.batch.tokens();
-      add_span(told.batch, tokens.ids);
+      model::Batch& batch = open_batch(told.batches);
+      const int64_t begin = batch.tokens();
+      add_span(batch, tokens.ids);
       for (size_t i = 0; i < tokens.first.size(); ++i) {
         const int64_t value_end = std::min(tokens.end[i] + 1, std::ssize(tokens.ids));
         if (tokens.first[i] + 1 >= value_end) continue;
-        add_target(told.batch, begin, tokens.first[i] + 1, config.causal, mask);
-        if (!config.causal) hide(told.batch, begin + tokens.first[i] + 2, begin + value_end, mask);
+        add_target(batch, begin, tokens.first[i] + 1, config.causal, mask);
+        if (!config.causal) hide(batch, begin + tokens.first[i] + 2, begin + value_end, mask);
       }
     }
     chosen = 0;
     for (const world::Question& question : world.questions) {
-      if (question.split != split) continue;
+      if (!in_half(question.split)) continue;
       if (chosen++ == people * std::ssize(world::kAttributes)) break;
       const text::Example example = measure::question_example(tokenizer, question, false);
-      const int64_t begin = asked.batch.tokens(), answer = example.size() - example.target_count();
+      model::Batch& batch = open_batch(asked.batches);
+      const int64_t begin = batch.tokens(), answer = example.size() - example.target_count();
       std::vector<int32_t> ids = example.ids;
       if (config.causal) ids.resize(static_cast<size_t>(answer + 1));  // what follows the first token is not looked at
-      add_span(asked.batch, ids);
-      if (!config.causal) hide(asked.batch, begin + answer + 1, begin + example.size(), mask);
-      add_target(asked.batch, begin, answer, config.causal, mask);
+      add_span(batch, ids);
+      if (!config.causal) hide(batch, begin + answer + 1, begin + example.size(), mask);
+      add_target(batch, begin, answer, config.causal, mask);
     }
-    for (Part* part : {&told, &asked})
-      if (part->batch.targets() > 0) parts_.push_back(std::move(*part));
+    for (Part* part : {&told, &asked}) {
+      std::erase_if(part->batches, [](const model::Batch& batch) { return batch.targets() == 0; });
+      if (!part->batches.empty()) parts_.push_back(std::move(*part));
+    }
   }
   if (resumed_step == 0 || !fs::exists(file_)) return;
   std::istringstream earlier(read_file(file_));
@@ -83,11 +97,14 @@ void LearningCurves::measure(int64_t step, int64_t tokens, model::Transformer& m
   const auto begin = std::chrono::steady_clock::now();
   OrderedJson line{{"step", step}, {"tokens", tokens}};
   for (const Part& part : parts_) {
-    model::TargetScores scores;
-    model.score(part.batch, scores);
-    int64_t right = 0;
-    for (size_t i = 0; i < scores.argmax.size(); ++i) right += scores.argmax[i] == part.batch.target_ids[i];
-    line[part.kind][part.half] = 100.0 * static_cast<double>(right) / static_cast<double>(part.batch.targets());
+    int64_t right = 0, all = 0;
+    for (const model::Batch& batch : part.batches) {
+      model::TargetScores scores;
+      model.score(batch, scores);
+      for (size_t i = 0; i < scores.argmax.size(); ++i) right += scores.argmax[i] == batch.target_ids[i];
+      all += batch.targets();
+    }
+    line[part.kind][part.half] = 100.0 * static_cast<double>(right) / static_cast<double>(all);
   }
   lines_ += line.dump() + "\n";
   write_file(file_, lines_);

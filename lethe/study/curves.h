@@ -2,6 +2,7 @@
 // an attribute is the model's most probable one, in biographies and behind questions, of people who are asked about in
 // training and of people who are not. A sample of people, cheap: scored together in some batches.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "lethe/model/transformer.h"
@@ -12,9 +13,15 @@ namespace lethe::study {
 
 inline constexpr int64_t kCurvePoints = 25, kCurvePeople = 64;  // unless told
 
+// Between two points of a training of `steps`, so that they are `points` at most.
+inline int64_t curve_steps(int64_t steps, int64_t points) {
+  return std::max<int64_t>(1, (steps + points - 1) / points);
+}
+
 class LearningCurves {
  public:
-  // The first `people` of each half. Lines of a file left by an interrupted run stay up to `resumed_step`.
+  // The first `people` of each half: of those who may be asked about in training (world::training_split) and of all
+  // others. Lines of a file left by an interrupted run stay up to `resumed_step`.
   LearningCurves(const world::World& world, const text::Tokenizer& tokenizer, const model::ModelConfig& config,
                  fs::path file, int64_t people, int64_t resumed_step);
 
@@ -25,7 +32,7 @@ class LearningCurves {
  private:
   struct Part {
     const char *kind, *half;
-    model::Batch batch;
+    std::vector<model::Batch> batches;
   };
   std::vector<Part> parts_;
   fs::path file_;

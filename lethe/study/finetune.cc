@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <optional>
 #include <vector>
@@ -12,7 +13,6 @@
 #include "lethe/edit/values.h"
 #include "lethe/measure/questions.h"
 #include "lethe/run/progress.h"
-#include "lethe/run/report.h"
 #include "lethe/study/curves.h"
 #include "lethe/study/inputs.h"
 #include "lethe/study/prepare.h"
@@ -111,11 +111,24 @@ void FinetuneConfig::add_to(Options& options) {
   options.add("run-dir", run_dir, "the run folder; OUT/lethe unless told").placeholder("DIR").not_resolved();
   options.add("resume", resume, "go on with an interrupted run").flag().not_resolved();
   training.add_to(options);
-  options.explain("learning-rate", "the peak learning rate; 2e-4, of full training 5e-5, unless told");
-  options.explain("num-train-epochs", "passes over the examples; 3 unless told");
   lora.add_to(options);
-  options.add("embedding-rank", lora.embedding_rank, "adapt the embedding, too, with this rank; 0: not").at_least(0);
-  options.explain("embedding-rank", "adapt the embedding, too, with this rank; 0: not; on a WORLD 128 unless told");
+  options
+      .add("embedding-rank", lora.embedding_rank,
+           "adapt the embedding, too, with this rank; 0: not; on a WORLD 128 unless told")
+      .at_least(0);
+  for (const auto& [name, help] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"learning-rate", "the peak learning rate; 2e-4, of full training 5e-5, on a WORLD 3e-4, unless told"},
+           {"num-train-epochs", "passes over the examples; 3 unless told"},
+           {"per-device-train-batch-size", "examples a forward pass; on a WORLD 48 unless told"},
+           {"lr-scheduler-type", "how the learning rate goes after warm-up; on a WORLD cosine unless told"},
+           {"min-lr-rate",
+            "where a linear or cosine schedule ends, as a share of the peak; on a WORLD 0.1 unless told"},
+           {"weight-decay",
+            "decay of matrices, with AdamW decoupled; norms and biases have none; on a WORLD 0.01 unless told"},
+           {"adam-epsilon", "AdamW's epsilon; on a WORLD 1e-6 unless told"},
+           {"max-seq-length", "cut examples to so many tokens; 0: the model's positions; not on a WORLD"},
+           {"lora-alpha", "the update is scaled by alpha / rank; on a WORLD 4 x rank unless told"}})
+    options.explain(name, help);
   options.group("Learning curves");
   options
       .add("eval-steps", eval_steps, "on a WORLD, a point of the curves every N steps; 8 in all unless told; 0: none")
@@ -123,33 +136,35 @@ void FinetuneConfig::add_to(Options& options) {
 }
 
 void FinetuneConfig::resolve(Options& options) {
+  if (options.was_overruled("method")) options.drop_from_file("learning-rate");  // the other method's
   if (on_world()) {  // section 3.2 of the paper's facts: appendix D of Physics of Language Models 3.1
     if (files.size() > 1) fail_usage("finetune takes one WORLD, or files of examples");
     options.no_effect("template", "a world's questions are asked as they are");
     options.no_effect("add-eos-token", "a world's answers end with it");
-    const auto unless_set = [&](const char* name, auto& field, auto value) {
-      if (!options.was_set(name)) field = value;
+    options.no_effect("max-seq-length", "a world's questions are asked whole");
+    const auto unless_given = [&](const char* name, auto& field, auto value) {
+      if (!options.was_given(name)) field = value;
     };
-    unless_set("per-device-train-batch-size", training.per_device_train_batch_size, 48);
-    unless_set("lr-scheduler-type", training.lr_scheduler_type, "cosine");
-    unless_set("min-lr-rate", training.min_lr_rate, 0.1);
-    unless_set("weight-decay", training.weight_decay, 0.01);
-    unless_set("adam-epsilon", training.adam_epsilon, 1e-6);
-    unless_set("learning-rate", training.learning_rate, 3e-4);
+    unless_given("per-device-train-batch-size", training.per_device_train_batch_size, 48);
+    unless_given("lr-scheduler-type", training.lr_scheduler_type, "cosine");
+    unless_given("min-lr-rate", training.min_lr_rate, 0.1);
+    unless_given("weight-decay", training.weight_decay, 0.01);
+    unless_given("adam-epsilon", training.adam_epsilon, 1e-6);
+    unless_given("learning-rate", training.learning_rate, 3e-4);
     if (method == "lora") {
-      unless_set("embedding-rank", lora.embedding_rank, 128);
-      unless_set("lora-alpha", lora.lora_alpha, 4.0 * static_cast<double>(lora.lora_rank));
+      unless_given("embedding-rank", lora.embedding_rank, 128);
+      unless_given("lora-alpha", lora.lora_alpha, 4.0 * static_cast<double>(lora.lora_rank));
     }
   } else {
     options.no_effect("eval-steps", "only a WORLD has learning curves");
   }
   if (method == "full") {
     train::LoraOptions::no_effect(options, "full trains no LoRA");
+    options.no_effect("embedding-rank", "full trains no LoRA", "method");
     options.no_effect("merge", "full writes the whole model", "method");
   }
   training.resolve(options);
   template_given = options.was_set("template");
-  if (options.was_overruled("method")) options.drop_from_file("learning-rate");  // the other method's
   if (!training.learning_rate) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
   if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
   if (run_dir.empty()) run_dir = out / "lethe";
@@ -174,19 +189,18 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));
   if (!full) model->attach(model::Lora(files.config(), config.lora.config(), run.precision, run.seed));
   train::Stage stage{kStage, config.training.learning_rate.value(), config.training.num_train_epochs, 20};
-  std::optional<LearningCurves> curves;
-  if (world && config.eval_steps != 0) {
-    const int64_t micro = config.training.per_device_train_batch_size * config.training.gradient_accumulation_steps;
-    const int64_t steps = config.training.max_steps.value_or(
-        static_cast<int64_t>(config.training.num_train_epochs.value_or(1) *
-                             static_cast<double>(std::ssize(data.examples)) / static_cast<double>(micro)));
-    curves.emplace(*world, tokenizer_of(files), files.config(), folder.file(run::kCurvesFile), kTunedPeople,
-                   session.resumes(kStage) ? session.resume->step : 0);
-    stage.watch_steps = config.eval_steps.value_or(std::max<int64_t>(1, steps / kTunedPoints));
-    stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, *model); };
-  }
   train::ExampleSource source(data.examples, config.training, run.seed, kStage);
   if (!files.config().causal) source.mask_targets(measure::mask_id(tokenizer_of(files)));
+  std::optional<LearningCurves> curves;
+  if (world && config.eval_steps != 0) {
+    const double epochs = config.training.num_train_epochs.value_or(1);
+    const int64_t steps = config.training.max_steps.value_or(
+        static_cast<int64_t>(std::ceil(epochs * static_cast<double>(source.steps_per_epoch()))));
+    curves.emplace(*world, tokenizer_of(files), files.config(), folder.file(run::kCurvesFile), kTunedPeople,
+                   session.resumes(kStage) ? session.resume->step : 0);
+    stage.watch_steps = config.eval_steps.value_or(curve_steps(steps, kTunedPoints));
+    stage.watch = [&](int64_t step, int64_t tokens) { curves->measure(step, tokens, *model); };
+  }
   const train::StageResult trained = train::train(*model, source, config.training, stage, session);
 
   model::WriteModelOptions options;
@@ -216,19 +230,9 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
                            {"seconds", trained.seconds},
                            {"curves_seconds", curves ? curves->seconds() : 0},
                            {"out", config.out.string()}};
-  OrderedJson page = result;
-  page["lethe"] = run.version;
-  page["command"] = run.command;
-  page["model"] = config.model.string();
-  page["data"] = inputs.data;
-  page["seconds"] = {{"train", trained.seconds}};
-  page["settings"] = run.settings;
-  page["result"] = result;
-  OrderedJson shown = page;
-  shown["learning_curves"] = run::read_curves(folder.path());
-  write_file(folder.file(run::kReportFile), run::training_page(shown, folder.metrics()));
-  folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
-  remove_state(folder);
+  OrderedJson seconds{{kStage, trained.seconds}};
+  if (curves) seconds["curves"] = curves->seconds();
+  close_run(folder, run, inputs, result, {{"model", config.model.string()}, {"seconds", std::move(seconds)}});
   return result;
 }
 

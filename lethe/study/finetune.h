@@ -30,7 +30,7 @@ struct FinetuneConfig {
 };
 
 // JSON: {"method", "examples", "truncated", "steps", "epochs", "loss", "tokens", "tokens_per_second", "seconds",
-// "out"}.
+// "curves_seconds" (beside those), "out"}.
 OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run);
 
 }  // namespace lethe::study

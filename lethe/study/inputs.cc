@@ -7,6 +7,7 @@
 #include "lethe/base/error.h"
 #include "lethe/base/hash.h"
 #include "lethe/run/progress.h"
+#include "lethe/run/report.h"
 #include "lethe/study/prepare.h"
 
 namespace lethe::study {
@@ -116,6 +117,22 @@ train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& 
     folder.write_json(kInputsFile, {{"model", inputs.model_fingerprint}, {"data", inputs.data_fingerprint}});
   }
   return train::Session::open(folder, resume, run.config_toml, run.seed);
+}
+
+void close_run(run::RunFolder& folder, const RunInfo& run, const Inputs& inputs, const OrderedJson& result,
+               const OrderedJson& fields) {
+  OrderedJson page = result;
+  page["lethe"] = run.version;
+  page["command"] = run.command;
+  page["data"] = inputs.data;
+  page["settings"] = run.settings;
+  page["result"] = result;
+  page.update(fields);
+  OrderedJson shown = page;
+  shown["learning_curves"] = run::read_curves(folder.path());
+  write_file(folder.file(run::kReportFile), run::training_page(shown, folder.metrics()));
+  folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
+  remove_state(folder);
 }
 
 bool is_complete(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs, const fs::path& out) {

@@ -29,6 +29,11 @@ struct Inputs {
 // Begins a run in the folder, or opens an earlier one; Error where that had other settings or other inputs.
 train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs);
 
+// The end of a training whose model is written: results.json of `result`, of what the page adds to it (`fields`) and of
+// what is known of the run; report.html; and what was there to resume from goes.
+void close_run(run::RunFolder& folder, const RunInfo& run, const Inputs& inputs, const OrderedJson& result,
+               const OrderedJson& fields);
+
 // True, with a message, where a run that is to be resumed has left nothing to do; the same errors.
 bool is_complete(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs, const fs::path& out);
 

@@ -17,6 +17,9 @@ namespace {
 
 constexpr const char* kStages = "{stages}";  // no name of a recipe: nothing else is left in braces
 constexpr const char* kReserved[] = {"out", "run-dir", "resume", "overwrite", "config", "help", "version"};
+// Options that say what a command reads: what another stage wrote, or a file or a directory outside.
+constexpr const char* kInputs[] = {"model", "base-model", "data",     "world",    "old-world",
+                                   "facts", "old-file",   "new-file", "tokenizer"};
 
 struct Bound {  // what a name in braces stands for
   Json value;
@@ -65,10 +68,31 @@ std::string with_dashes(std::string name) {
   return name;
 }
 
+bool has_variable(const Scale& scale, const std::string& name) {
+  return std::ranges::any_of(scale.variables, [&](const Setting& variable) { return variable.name == name; });
+}
+
 bool holds(const Condition& condition, const Names& names) {
-  const Json& value = names.at(condition.axis).value;
-  const std::string name = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string name = run::name_of_value(names.at(condition.axis).value);
   return std::ranges::find(condition.values, name) != condition.values.end();
+}
+
+// A file, or the files of a directory: what changes with their content, [path, bytes, time of the last change] each.
+OrderedJson state_of(const fs::path& path) {
+  std::error_code error;  // what cannot be looked at cannot be read, either: the stage will say so
+  std::vector<fs::path> files;
+  if (fs::is_directory(path, error)) {
+    for (const auto& entry : fs::directory_iterator(path, error))
+      if (entry.is_regular_file(error)) files.push_back(entry.path());
+    std::ranges::sort(files);
+  } else {
+    files.push_back(path);
+  }
+  OrderedJson state = OrderedJson::array();
+  for (const fs::path& file : files)
+    state.push_back(
+        {file.string(), fs::file_size(file, error), fs::last_write_time(file, error).time_since_epoch().count()});
+  return state;
 }
 
 // Stands for the study's folder while options are checked: it holds the marks of what stages will write.
@@ -234,11 +258,10 @@ class Planner {
     try {
       options.parse(work.arguments(kStages));
       const OrderedJson given = options.json();  // before resolve(), which the version of the program may change
-      work.key = fmt::format(
-          "{:016x}",
-          fnv1a(OrderedJson{
-              {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}}
-                    .dump(-1, ' ', false, OrderedJson::error_handler_t::replace)));
+      OrderedJson all{
+          {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}};
+      if (OrderedJson outside = state_outside(given, stage); !outside.empty()) all["outside"] = std::move(outside);
+      work.key = fmt::format("{:016x}", fnv1a(all.dump(-1, ' ', false, OrderedJson::error_handler_t::replace)));
       if (work.writes) work.options.back().second = fmt::format("{}/{}/out", kStages, work.folder());
       call->options().parse(work.arguments(marks_.path()));
       call->resolve();
@@ -253,9 +276,34 @@ class Planner {
         const std::string option = "--" + with_dashes(setting.name);
         if (message.starts_with(option) || message.starts_with("unknown option " + option)) where = setting.where;
       }
-      throw UsageError(fmt::format("{}: stage '{}'{}: {}", where, work.stage,
-                                   work.label.empty() ? "" : " of " + work.label, message));
+      throw UsageError(fmt::format("{}: {}: {}", where, work.name(), message));
     }
+  }
+
+  // Of what the options read that no stage writes; UsageError where it is not there.
+  OrderedJson state_outside(const OrderedJson& given, const Stage& stage) const {
+    OrderedJson state = OrderedJson::array();
+    for (const char* name : kInputs) {
+      if (!given.contains(name)) continue;
+      for (const OrderedJson& value : given[name].is_array() ? given[name] : OrderedJson::array({given[name]})) {
+        const std::string path = value.get<std::string>();
+        if (path.starts_with(kStages) || (name == std::string_view("tokenizer") && path == "word")) continue;
+        std::error_code error;
+        const fs::path whole = fs::canonical(path, error);
+        if (error) fail_usage("--{}: there is no '{}'{}", name, path, hint_of(name, stage));
+        state.push_back(state_of(whole));
+      }
+    }
+    return state;
+  }
+
+  // How an option that is written as "{variable}" is given another value.
+  std::string hint_of(std::string_view option, const Stage& stage) const {
+    for (const Setting& setting : stage.settings)
+      for (const std::string& name : references(setting.value))
+        if (with_dashes(setting.name) == option && has_variable(scale_, name))
+          return fmt::format("; --set {}=PATH gives another, `lethe study --list` says what a recipe needs", name);
+    return "";
   }
 
   const Recipe& recipe_;
@@ -268,6 +316,8 @@ class Planner {
 };
 
 }  // namespace
+
+std::string Work::name() const { return fmt::format("stage '{}'{}", stage, label.empty() ? "" : " of " + label); }
 
 std::vector<std::string> Work::arguments(const fs::path& stages) const {
   std::vector<std::string> arguments;

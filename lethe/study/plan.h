@@ -10,8 +10,9 @@
 
 namespace lethe::study {
 
-// One call. Its key names all that it depends on: the command, its options, what it reads (whose folders' names hold
-// their keys), the precision, and kPlanFormat; so a folder that is complete need not be made again.
+// One call. Its key names all that it depends on: the command, its options, what it reads (folders of stages, whose
+// names hold their keys; of files outside their sizes and times), the precision, and kPlanFormat; so a folder that is
+// complete need not be made again.
 struct Work {
   std::string stage, command, where;
   std::string key;                                           // 16 hexadecimal digits
@@ -21,6 +22,7 @@ struct Work {
   bool keep = true;
   bool writes = false;  // it has --out
 
+  std::string name() const;                                          // "stage 'model' of augment=single"
   std::string folder() const { return stage + "-" + key; }           // in the folder of all stages
   std::vector<std::string> arguments(const fs::path& stages) const;  // "--people=1000" ...
 };
@@ -46,7 +48,8 @@ struct PlanOptions {
 // Raised where what commands write or compute changes, so that nothing older is taken for it.
 inline constexpr int kPlanFormat = 2;
 
-// Every option of every stage is parsed and resolved; mistakes are UsageErrors that name the recipe's line.
+// Every option of every stage is parsed and resolved, and what it reads is looked for; mistakes are UsageErrors that
+// name the recipe's line.
 Plan make_plan(const Recipe& recipe, const std::vector<Command>& commands, const PlanOptions& options);
 
 const Command& command_named(const std::vector<Command>& commands, const std::string& name, const std::string& where);

@@ -29,7 +29,7 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files) {
 
 void check_same_tokenizer(const std::string& model, const text::Tokenizer& tokenizer, const world::World& world) {
   static constexpr size_t kTexts = 1000;  // they hold most words of a world
-  const text::Tokenizer expected = text::Tokenizer::load(world.tokenizer_path());
+  const text::Tokenizer expected = text::Tokenizer::load(world.path);
   const auto compare = [&](const std::string& text) {
     check(tokenizer.encode(text, false) == expected.encode(text, false),
           "{}: its tokenizer is not that of the world {}: it makes other tokens of \"{}\"", model, world.path.string(),
@@ -38,6 +38,15 @@ void check_same_tokenizer(const std::string& model, const text::Tokenizer& token
   for (size_t i = 0; i < std::min(kTexts, world.biographies.size()); ++i) compare(world.biographies[i].text);
   for (size_t i = 0; i < std::min(kTexts, world.questions.size()); ++i)
     compare(world.questions[i].prompt + world.questions[i].completion);
+}
+
+std::unique_ptr<AtomicFile> open_rows(const fs::path& rows, bool overwrite, const std::vector<fs::path>& inputs) {
+  if (rows.empty()) return nullptr;
+  check_out(rows, OutKind::kFile, overwrite, "", "--rows");
+  for (const fs::path& input : inputs) check_not_read(rows, input, "--rows");
+  check(!fs::exists(rows) || !model::has_model_name(rows), "--rows {} has the name of a model's file; give another",
+        rows.string());
+  return std::make_unique<AtomicFile>(rows);
 }
 
 bool is_written(const fs::path& out) { return fs::exists(out / "config.json") || model::is_adapter(out); }

@@ -1,6 +1,8 @@
 // What commands that read and write models do first: open a whole model with its tokenizer, and make room for the
 // output.
 #pragma once
+#include <memory>
+
 #include "lethe/model/model_files.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/text/tokenizer.h"
@@ -16,6 +18,10 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files);
 
 // Error where a world's tokenizer makes other tokens of its texts than the model's.
 void check_same_tokenizer(const std::string& model, const text::Tokenizer& tokenizer, const world::World& world);
+
+// The file --rows, or null where the path is empty. Opened before the work: a path that cannot be written is no
+// surprise at the end. Errors: it exists and is not to be overwritten; it is one of `inputs`, or called as a model's.
+std::unique_ptr<AtomicFile> open_rows(const fs::path& rows, bool overwrite, const std::vector<fs::path>& inputs);
 
 // True where `out` holds a model or an adapter.
 bool is_written(const fs::path& out);

@@ -4,13 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "lethe/base/error.h"
 #include "lethe/measure/questions.h"
 #include "lethe/model/new_model.h"
-#include "lethe/run/progress.h"
-#include "lethe/run/report.h"
 #include "lethe/study/curves.h"
 #include "lethe/study/inputs.h"
 #include "lethe/study/prepare.h"
@@ -45,8 +42,12 @@ Corpus read_corpus(const PretrainConfig& config, const text::Tokenizer& tokenize
     return data;
   }
   const int32_t end = end_of_text(tokenizer, where);
+  text::DatasetOptions options;
+  options.vocab_size = tokenizer.size();
+  options.plain = true;
+  const text::TokenizerSource source = [&] { return &tokenizer; };
   for (const std::string& file : config.data)
-    for (text::Example& example : text::read_examples(file, [&] { return &tokenizer; }, {}).examples) {
+    for (text::Example& example : text::read_examples(file, source, options).examples) {
       data.entries.push_back(std::move(example.ids));
       data.entries.back().push_back(end);
     }
@@ -64,11 +65,8 @@ train::Windows windows_of(const PretrainConfig& config, Corpus& data, const text
   if (causal) return windows;
   train::MaskedWords masked;
   masked.mask_id = measure::mask_id(tokenizer);
+  masked.starts_word = train::word_starts(tokenizer, vocab_size);
   masked.separator = tokenizer.eos_id().value();
-  for (int32_t id = 0; id < vocab_size; ++id) {  // a word begins with a space, or is a mark
-    const std::string text = tokenizer.has(id) ? tokenizer.decode(std::vector{id}) : "";
-    masked.starts_word.push_back(text.empty() || !(std::isalnum(static_cast<unsigned char>(text[0])) || text[0] < 0));
-  }
   windows.mask_words(std::move(masked));
   return windows;
 }
@@ -87,7 +85,10 @@ PretrainConfig::PretrainConfig() {
 }
 
 void PretrainConfig::add_to(Options& options) {
-  options.add("data", data, "a WORLD, or files of text: .txt or .jsonl, several by comma")
+  options
+      .add("data", data,
+           "a WORLD, or files of text: .txt, or .jsonl of {\"text\"} or {\"input_ids\"} without prompts and labels, "
+           "several by comma")
       .positional()
       .required()
       .placeholder("WORLD|FILES");
@@ -182,7 +183,7 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
       model::new_transformer(model_config, run.precision, run.seed, true, config.initializer_range);
   train::Stage stage{kPretrainStage, training.learning_rate.value(), passes};
   std::optional<LearningCurves> curves;
-  const int64_t every = config.eval_steps.value_or(std::max<int64_t>(1, *training.max_steps / kCurvePoints));
+  const int64_t every = config.eval_steps.value_or(curve_steps(*training.max_steps, kCurvePoints));
   if (data.world && every > 0) {
     curves.emplace(*data.world, tokenizer, model_config, folder.file(run::kCurvesFile), config.eval_people,
                    session.resumes(kPretrainStage) ? session.resume->step : 0);
@@ -199,7 +200,7 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
       {"parameters", model.parameters().size()},
       {"texts", texts},
       {"steps", trained.steps},
-      {"epochs", static_cast<double>(trained.steps) / static_cast<double>(windows.steps_of(1))},
+      {"epochs", windows.passes_of(trained.steps)},
       {"loss", trained.loss},
       {"tokens", trained.tokens},
       {"tokens_per_second", static_cast<double>(trained.tokens) / std::max(trained.seconds, 1e-9)},
@@ -207,20 +208,10 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
       {"curves_seconds", curves ? curves->seconds() : 0},
       {"peak_share", flops / std::max(trained.seconds, 1e-9) / tensor::measure_peak_flops(run.precision)},
       {"out", config.out.string()}};
-  OrderedJson page = result;
-  page["lethe"] = run.version;
-  page["command"] = run.command;
-  page["model"] = config.out.string();
-  page["data"] = inputs.data;
-  page["examples"] = texts;
-  page["seconds"] = {{kPretrainStage, trained.seconds}};
-  page["settings"] = run.settings;
-  page["result"] = result;
-  OrderedJson shown = page;
-  shown["learning_curves"] = run::read_curves(folder.path());
-  write_file(folder.file(run::kReportFile), run::training_page(shown, folder.metrics()));
-  folder.write_json(run::kResultsFile, page);  // last: with it the run is complete
-  remove_state(folder);
+  OrderedJson seconds{{kPretrainStage, trained.seconds}};
+  if (curves) seconds["curves"] = curves->seconds();
+  close_run(folder, run, inputs, result,
+            {{"model", config.out.string()}, {"examples", texts}, {"seconds", std::move(seconds)}});
   return result;
 }
 

@@ -30,9 +30,10 @@ struct PretrainConfig {
   void resolve(Options& options);
 };
 
-// JSON: {"family", "parameters", "steps", "epochs", "loss", "tokens", "tokens_per_second", "seconds", "curves_seconds",
-// "peak_share" (of the machine's multiply-adds, by 6 a parameter and token), "curves": last line of curves.jsonl,
-// "out"}.
+// JSON: {"method", "family", "parameters", "texts", "steps", "epochs", "loss", "tokens", "tokens_per_second",
+// "seconds", "curves_seconds" (beside those), "peak_share" (of the machine's multiply-adds, by 6 a parameter and
+// token), "out"}. Errors name the file and the line: an id that the tokenizer does not have; a record with a prompt or
+// with labels, which says what is to be learned of it.
 OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run);
 
 }  // namespace lethe::study

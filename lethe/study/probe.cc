@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -10,7 +11,6 @@
 #include "lethe/measure/probe_facts.h"
 #include "lethe/measure/probe_readings.h"
 #include "lethe/measure/probe_world.h"
-#include "lethe/model/model_files.h"
 #include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
 #include "lethe/study/prepare.h"
@@ -46,20 +46,14 @@ class Probing {
  public:
   Probing(const ProbeConfig& config, const RunInfo& run)
       : config_(config),
+        rows_(open_rows(config.rows, config.overwrite, {config.model, config.data, config.base_model})),
         any_(AnyModel::open(config.model, config.base_model)),
         tokenizer_(any_.tokenizer()),
-        transformer_(model::Transformer::load(any_.files(), run.precision, false, any_.merged_values())),
+        transformer_(any_.load_merged(run.precision)),
         name_(config.model.string()) {
     options_.learning_rate = config.learning_rate;
     options_.weight_decay = config.weight_decay;
     options_.seed = run.seed;
-    if (config.rows.empty()) return;
-    check_out(config.rows, OutKind::kFile, config.overwrite, "", "--rows");
-    for (const fs::path& input : {config.model, config.data, config.base_model})
-      check_not_read(config.rows, input, "--rows");
-    check(!fs::exists(config.rows) || !model::has_model_name(config.rows),
-          "--rows {} has the name of a model's file; give another", config.rows.string());
-    rows_.emplace(config.rows);
   }
 
   OrderedJson of_world() {
@@ -68,9 +62,15 @@ class Probing {
     const std::vector<world::Attribute> attributes = attributes_of(config_.attributes);
     const world::World world = world::World::load(config_.data);
     check_same_tokenizer(name_, tokenizer_, world);
+    std::optional<world::World> before;
+    if (!config_.old_world.empty()) {
+      before = world::World::load(config_.old_world);
+      measure::check_same_people(world, *before);
+    }
     const model::ModelConfig& model = any_.files().config();
     if (p) model::check_causal(model, name_, "be probed before a value stands there; give --kind q");
-    if (config_.classifier == "unembedding") options_.classifier = measure::ProbeClassifier::kUnembedding;
+    const bool frozen = config_.classifier == "unembedding";
+    if (frozen) options_.classifier = measure::ProbeClassifier::kUnembedding;
     const measure::WorldProbe data =
         measure::world_probe(world, tokenizer_, model.max_positions, p ? ProbeKind::kPositions : ProbeKind::kQuery,
                              attributes, options_.classifier);
@@ -86,7 +86,7 @@ class Probing {
     }
     options_.norm = p ? measure::ProbeNorm::kLayer : measure::ProbeNorm::kBatch;
     options_.embedding_rank = config_.embedding_rank.value_or(p ? 2 : 16);
-    options_.batch_size = config_.per_device_train_batch_size.value_or(p ? 50 : 200);
+    options_.batch_size = batch_size(p ? 50 : 200, data.train);
     const double inputs = (p ? kPassesP : kPassesQ) * static_cast<double>(data.train_people);
     options_.max_steps =
         config_.max_steps.value_or(static_cast<int64_t>(std::ceil(inputs / static_cast<double>(options_.batch_size))));
@@ -96,18 +96,17 @@ class Probing {
     OrderedJson result{{"kind", config_.kind},
                        {"classifier", config_.classifier},
                        {"people", {{"train", data.train_people}, {"test", data.test_people}}}};
-    for (const char* part : {"first_token", "whole", "baseline", "ceiling"}) result[part] = OrderedJson::object();
+    for (const char* part : {"first_token", "whole", "baseline"}) result[part] = OrderedJson::object();
     for (size_t k = 0; k < scores.size(); ++k) {
       const char* part = data.meanings[k].whole ? "whole" : "first_token";
       const std::string& attribute = data.targets[k].name;
       for (const double a : scores[k].accuracy) result[part][attribute].push_back(percent(a));
       result["baseline"][part][attribute] = percent(scores[k].baseline);
-      result["ceiling"][part][attribute] = percent(scores[k].ceiling);
+      if (!frozen) result["ceiling"][part][attribute] = percent(scores[k].ceiling);  // it needs nobody in training
     }
     if (p && world.spec.augment.order == world::Augmentation::kCoupled && !world.spec.rewrite)
       result["by_told"] = measure::readings_by_told(world, data, scores);
-    if (!config_.old_world.empty())
-      result["changed"] = measure::readings_of_changed(world, world::World::load(config_.old_world), data, scores);
+    if (before) result["changed"] = measure::readings_of_changed(world, *before, data, scores);
     result.update(known);
     return finished(std::move(result));
   }
@@ -123,17 +122,17 @@ class Probing {
     if (data.left_out > 0) run::message("{} facts are left out: no other subject has their answer", data.left_out);
     options_.norm = measure::ProbeNorm::kBatch;
     options_.embedding_rank = config_.embedding_rank.value_or(0);
-    options_.batch_size = config_.per_device_train_batch_size.value_or(200);
+    options_.batch_size = batch_size(200, data.train);
     options_.max_steps = config_.max_steps.value_or(kFactsSteps);
     const measure::ProbeScores scores = train(data.train, data.test, {data.target})[0];
     for (size_t i = 0; rows_ && i < data.test.size(); ++i) {
-      const auto subject = static_cast<size_t>(data.test[i].subject);
-      write_row({{"text", data.texts[subject]},
-                 {"true", data.classes[static_cast<size_t>(data.target.labels[subject])]},
+      const auto label = static_cast<size_t>(data.test[i].label);
+      write_row({{"text", data.texts[label]},
+                 {"true", data.classes[static_cast<size_t>(data.target.labels[label])]},
                  {"read", data.classes[static_cast<size_t>(scores.predicted[i])]}});
     }
     return finished({{"kind", "facts"},
-                     {"subjects", {{"train", data.train.size()}, {"test", data.test.size()}}},
+                     {"subjects", {{"train", data.train_subjects}, {"test", data.test_subjects}}},
                      {"classes", data.classes.size()},
                      {"accuracy", percent(scores.accuracy[0])},
                      {"baseline", percent(scores.baseline)},
@@ -141,6 +140,11 @@ class Probing {
   }
 
  private:
+  // Of a step: all inputs, where there are fewer.
+  int64_t batch_size(int64_t unless_told, const std::vector<measure::ProbeInput>& inputs) const {
+    return std::min(config_.per_device_train_batch_size.value_or(unless_told), std::ssize(inputs));
+  }
+
   std::vector<measure::ProbeScores> train(const std::vector<measure::ProbeInput>& train_inputs,
                                           const std::vector<measure::ProbeInput>& test_inputs,
                                           const std::vector<measure::ProbeTarget>& targets) {
@@ -184,12 +188,12 @@ class Probing {
 
   const ProbeConfig& config_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::unique_ptr<AtomicFile> rows_;  // opened first: a path that cannot be written is no surprise at the end
   AnyModel any_;
   text::Tokenizer tokenizer_;
   model::Transformer transformer_;
   std::string name_;
   ProbeOptions options_;
-  std::optional<AtomicFile> rows_;  // opened first: a path that cannot be written is no surprise at the end
 };
 
 std::string cells(const OrderedJson& values) {
@@ -216,7 +220,8 @@ void ProbeConfig::add_to(Options& options) {
   options.group("Probe");
   options
       .add("embedding-rank", embedding_rank,
-           "rank of the trained update of the embedding; 2 for p, 16 for q, 0 for facts unless told")
+           "rank of the trained update of the embedding; 2 for p, 16 for q, 0 for facts unless told; tokens of fewer "
+           "than ten training subjects get none")
       .at_least(0)
       .at_most(1 << 12);
   options
@@ -263,22 +268,23 @@ std::string probe_table(const OrderedJson& result) {
   const bool p = result["kind"] == "p";
   std::string text = fmt::format("{:<26}", p ? "read before value" : "read at the name");
   if (p)
-    for (int position = 0; position < 6; ++position) text += fmt::format("{:>7}", position + 1);
+    for (int position = 0; position < 6; ++position) text += fmt::format("{:>7}", position);
   else
     text += fmt::format("{:>7}", "%");
-  text += fmt::format("{:>9}{:>9}\n", "guess", "at most");
+  const bool bounded = result.contains("ceiling");
+  text += fmt::format("{:>9}{}\n", "guess", bounded ? "  at most" : "");
   for (const char* part : {"first_token", "whole"})
-    for (const auto& [attribute, values] : result[part].items())
+    for (const auto& [attribute, values] : result[part].items()) {
       text +=
-          fmt::format("{:<26}{}{:>9.1f}{:>9.1f}\n",
+          fmt::format("{:<26}{}{:>9.1f}",
                       attribute == "birth_date" ? "birth month"
                                                 : fmt::format("{}{}", attribute, part[0] == 'f' ? ", first token" : ""),
-                      cells(values), result["baseline"][part][attribute].get<double>(),
-                      result["ceiling"][part][attribute].get<double>());
-  text += fmt::format(
-      "{} people trained on, {} scored, in percent. guess: always the most frequent value; at most: the share whose "
-      "value some person in training has.\n",
-      result["people"]["train"].get<int64_t>(), result["people"]["test"].get<int64_t>());
+                      cells(values), result["baseline"][part][attribute].get<double>());
+      text += bounded ? fmt::format("{:>9.1f}\n", result["ceiling"][part][attribute].get<double>()) : "\n";
+    }
+  text += fmt::format("{} people trained on, {} scored, in percent. guess: always the most frequent value{}.\n",
+                      result["people"]["train"].get<int64_t>(), result["people"]["test"].get<int64_t>(),
+                      bounded ? "; at most: the share whose value some person in training has" : "");
   if (result["seen"] == false) text += "The model has not seen these people.\n";
   return text;
 }

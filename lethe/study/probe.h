@@ -28,11 +28,11 @@ struct ProbeConfig {
 // [...]}, "baseline": {"first_token": {attribute: x}, "whole"}, "ceiling": {same}, "seen", "nll", "nll_of_others",
 // "embedding_rank", "steps", "batch_size", "seconds"}, accuracies in percent: one a position for p, one for q.
 // "baseline" is what guessing the most frequent class would give, "ceiling" how many have a class that some person of
-// the training half has. With --old-world, of a Q-probe, "changed": how often it reads the new value, the old one or
-// neither on the name of people whose value changed; of a P-probe on a world of couples "by_told" (both:
-// lethe/measure/probe_readings.h). "seen" (null for a model that reads both ways): whether the model knows the people
-// at all. Of facts: {"kind": "facts", "subjects": {"train", "test"}, "classes", "accuracy", "baseline", "ceiling",
-// ...}.
+// the training half has: left out where the classifier is the model's own, which needs none. With --old-world, of a
+// Q-probe, "changed": how often it reads the new value, the old one or neither on the name of people whose value
+// changed; of a P-probe on a world of couples "by_told" (both: lethe/measure/probe_readings.h). "seen" (null for a
+// model that reads both ways): whether the model knows the people at all. Of facts: {"kind": "facts", "subjects":
+// {"train", "test"}, "classes", "accuracy" (of records), "baseline", "ceiling", ...}.
 OrderedJson probe(const ProbeConfig& config, const RunInfo& run);
 
 // The result as a table for people.

@@ -4,8 +4,12 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/file.h"
+#include "lethe/model/adapter.h"
+#include "lethe/model/lora.h"
 #include "lethe/model/new_model.h"
+#include "lethe/study/any_model.h"
 #include "lethe/text/tokenizer.h"
+#include "lethe/world/change.h"
 #include "lethe/world/world_files.h"
 #include "tests/temp_dir.h"
 
@@ -19,10 +23,11 @@ struct Laboratory {
   TempDir dir;
   fs::path world = dir / "world", model = dir / "model";
 
-  explicit Laboratory(int64_t positions = 128, const char* family = "gpt2-rotary") {
+  explicit Laboratory(int64_t positions = 128, const char* family = "gpt2-rotary",
+                      const char* augment = "multi2+permute") {
     world::WorldSpec spec;
     spec.people = 40;
-    spec.augment = world::parse_augmentation("multi2+permute");
+    spec.augment = world::parse_augmentation(augment);
     world::write_world(world, spec, "word");
     make(model, family, positions);
   }
@@ -78,8 +83,12 @@ TEST_CASE("probe: a world's positions and names, as JSON, as a table and row by 
   CHECK(p["whole"]["major"].size() == 6);
   CHECK(p["seen"] == false);
   CHECK(p["embedding_rank"] == 2);
-  CHECK(p["batch_size"] == 50);
-  CHECK(contains(study::probe_table(p), "has not seen these people"));
+  CHECK(p["batch_size"] == 40);  // all that there are
+  CHECK(p["ceiling"]["whole"].contains("major"));
+  const std::string table = study::probe_table(p);
+  CHECK(table.starts_with("read before value               0      1      2      3      4      5    guess  at most\n"));
+  CHECK(contains(table, "has not seen these people"));
+  CHECK(contains(table, "at most: the share whose value some person in training has.\n"));
   int lines = 0;
   for_each_line(config.rows, [&](int64_t, std::string_view line) {
     const Json row = Json::parse(line);
@@ -115,6 +124,10 @@ TEST_CASE("probe: steps are as many passes over the people as in the paper") {
   config.embedding_rank = 0;
   config.per_device_train_batch_size = 7;
   CHECK(study::probe(config, {})["steps"] == (120 * 20 + 6) / 7);
+  config.per_device_train_batch_size = 1000;  // of 20 people
+  const OrderedJson whole = study::probe(config, {});
+  CHECK(whole["steps"] == 120);
+  CHECK(whole["batch_size"] == 20);
 }
 
 TEST_CASE("probe: the model's own output embedding as classifier reads first tokens only") {
@@ -127,6 +140,8 @@ TEST_CASE("probe: the model's own output embedding as classifier reads first tok
   CHECK(q["first_token"].size() == 2);
   CHECK(q["first_token"]["major"].size() == 1);
   CHECK(q["whole"].empty());
+  CHECK_FALSE(q.contains("ceiling"));  // a value needs nobody in training
+  CHECK_FALSE(contains(study::probe_table(q), "at most"));
   CHECK(study::probe(lab.config("q"), {})["classifier"] == "trained");
 
   config = lab.config("");
@@ -134,6 +149,69 @@ TEST_CASE("probe: the model's own output embedding as classifier reads first tok
   config.data = lab.dir / "facts.jsonl";
   write_file(config.data, R"({"subject": "in 1901", "answer": "Law"})");
   CHECK(contains(message(config), "--classifier has no effect"));
+}
+
+TEST_CASE("probe: an adapter that parts the embedding from the head is read as the model that convert writes") {
+  const Laboratory lab;
+  const model::ModelFiles files = model::ModelFiles::open(lab.model);
+  REQUIRE(files.config().tied_embeddings);
+  const model::LoraConfig of = {.rank = 2, .alpha = 2, .dropout = 0, .targets = {}, .embedding_rank = 4};
+  model::Adapter adapter = model::Lora(files.config(), of, tensor::DType::kF32, 3).adapter();
+  for (model::LoraWeights& weights : adapter.weights)
+    for (size_t i = 0; i < weights.a.size(); ++i) weights.a[i] = 0.1f * static_cast<float>(i * 7 % 11) - 0.5f;
+  adapter.base_model = lab.model.string();
+  model::write_adapter(lab.dir / "adapter", adapter, files.config());
+  const study::AnyModel any = study::AnyModel::open(lab.dir / "adapter");
+  model::write_model(any.files(), lab.dir / "merged", any.merged_values(), {.dtype = "", .untie = any.unties()});
+  for (const char* classifier : {"trained", "unembedding"}) {
+    const auto probed = [&](const fs::path& model) {
+      ProbeConfig config = lab.config("q");
+      config.model = model;
+      config.attributes = {"major"};
+      config.classifier = classifier;
+      OrderedJson result = study::probe(config, {});
+      result.erase("seconds");
+      return result;
+    };
+    const OrderedJson merged = probed(lab.dir / "merged");
+    CHECK(probed(lab.dir / "adapter") == merged);
+    CHECK(probed(lab.model)["nll"] != merged["nll"]);
+  }
+}
+
+TEST_CASE("probe: a changed world beside the old one, which is looked at first") {
+  const Laboratory lab;
+  world::ChangeConfig change;
+  change.world = lab.world;
+  change.out = lab.dir / "changed";
+  change.share = 0.5;
+  world::change_world(change, 0);
+  ProbeConfig config = lab.config("q");
+  config.data = change.out;
+  config.old_world = lab.world;
+  config.attributes = {"university", "major"};
+  const OrderedJson changed = study::probe(config, {})["changed"];
+  REQUIRE(changed.size() == 1);
+  CHECK(changed["university"]["people"] == 10);  // half of the 20 that are scored
+  CHECK(changed["university"]["neither"].is_number());
+
+  world::WorldSpec others;
+  others.people = 40;
+  others.seed = 1;
+  world::write_world(lab.dir / "others", others, "word");
+  config.old_world = lab.dir / "others";
+  config.learning_rate = 1e30;  // a training would fail
+  CHECK(contains(message(config), "are not the same people"));
+}
+
+TEST_CASE("probe: in a world of couples a second value is read by what was told") {
+  const Laboratory lab(128, "gpt2-rotary", "couple2");
+  ProbeConfig config = lab.config("p");
+  config.attributes = {"birth_city", "university"};
+  const OrderedJson told = study::probe(config, {})["by_told"];
+  REQUIRE(told.size() == 1);
+  CHECK(told["birth_city"].contains("nothing"));
+  for (const OrderedJson& share : told["birth_city"]) CHECK(share.is_number());
 }
 
 TEST_CASE("probe: a model that reads both ways is asked at the name only") {
@@ -187,6 +265,10 @@ TEST_CASE("probe: a file of facts") {
   });
   CHECK(lines == 20);
   CHECK(result["accuracy"] == 5.0 * right);
+  write_file(config.data, text + text);  // a subject in two records is one
+  config.overwrite = true;
+  config.max_steps = 1;
+  CHECK(study::probe(config, {})["subjects"] == result["subjects"]);
   config.overwrite = true;
   config.kind = "q";
   CHECK(contains(message(config), "--kind has no effect"));

@@ -17,10 +17,9 @@
 namespace lethe::study {
 namespace {
 
-// A value of an axis as it is written in tables and conditions.
 std::string name_of_value(const Json& value, const std::string& where) {
   if (value.is_array()) fail_usage("{}: {} is a list in a list", where, shown(value));
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return run::name_of_value(value);
 }
 
 Axis read_axis(TomlTable& grid, const std::string& name) {
@@ -86,6 +85,10 @@ Scale read_scale(TomlTable table, const std::vector<Axis>& grid) {
   }
   if (table.has("grid")) scale.grid = read_conditions(table.table("grid"), grid);
   scale.variables = table.settings();
+  for (const Setting& variable : scale.variables)
+    if (!references(variable.value).empty())
+      fail_usage("{}: {} has braces; a scale's variables are values, nothing is filled in", variable.where,
+                 shown(variable.value));
   return scale;
 }
 
@@ -165,6 +168,27 @@ void check_references(const Recipe& recipe) {
   }
 }
 
+// Every variable of a scale or of an axis' values stands in braces somewhere.
+void check_uses(const Recipe& recipe) {
+  std::set<std::string> used;
+  const auto use = [&](const Setting& setting) {
+    for (std::string& name : references(setting.value)) used.insert(std::move(name));
+  };
+  const auto check = [&](const Setting& variable) {
+    if (!used.contains(variable.name))
+      fail_usage("{}: no stage uses the variable, as \"{{{}}}\"", variable.where, variable.name);
+  };
+  for (const Stage& stage : recipe.stages)
+    for (const Setting& setting : stage.settings) use(setting);
+  for (const Axis& axis : recipe.grid)
+    for (const AxisValue& value : axis.values)
+      for (size_t i = 1; i < value.variables.size(); ++i) check(value.variables[i]);  // the first is the axis itself
+  for (const Axis& axis : recipe.grid)
+    for (const AxisValue& value : axis.values)
+      for (const Setting& variable : value.variables) use(variable);
+  for (const Setting& variable : recipe.scales[0].variables) check(variable);
+}
+
 }  // namespace
 
 std::string known_words(const std::string& word, const std::vector<std::string>& words) {
@@ -213,6 +237,7 @@ Recipe parse_recipe(std::string text, const std::string& file) {
   if (recipe.stages.empty()) fail_usage("{}:1: there is no stage; expected [[stage]]", file);
   check_names(recipe);
   check_references(recipe);
+  check_uses(recipe);
   for (TomlTable& section : table.tables("section")) recipe.page.sections.push_back(read_section(section, recipe));
   table.finish();
   recipe.text = std::move(text);

@@ -31,7 +31,8 @@
 //   rows = "augment"
 //   columns = ["mean", "birth_city"]        # or [{ name = "mean", path = "ask.mean.exact_match" }]
 //   path = "ask.{column}.exact_match"
-//   [section.paper]
+//   unit = "percent"                        # of the numbers; percent unless told, "" for none
+//   [section.paper]                         # by the row's name on the page; baseline: what guessing gives
 //   "single" = [9.7, 6.3]
 //
 // Mistakes are UsageErrors that name file, line, key, value and what was expected.

@@ -30,11 +30,6 @@ std::string checked_path(const Recipe& recipe, const std::string& path, const st
   return path;
 }
 
-std::string spoken(std::string name) {
-  std::ranges::replace(name, '_', ' ');
-  return name;
-}
-
 std::vector<run::StudyColumn> read_columns(TomlTable& table, const Recipe& recipe) {
   std::vector<run::StudyColumn> columns;
   const toml::array* list = table.list("columns");
@@ -51,17 +46,36 @@ std::vector<run::StudyColumn> read_columns(TomlTable& table, const Recipe& recip
     if (!name.is_string())
       fail_usage("{}: {} is neither a name nor {{ name, path }}", table.where("columns"), shown(name));
     std::string path = table.text("path");
-    const size_t at = path.find("{column}");
+    constexpr std::string_view kColumn = "{column}";
+    size_t at = path.find(kColumn);
     if (at == std::string::npos) fail_usage("{}: '{}' holds no {{column}}", table.where("path"), path);
-    path.replace(at, 8, name.get<std::string>());
-    columns.push_back({spoken(name), checked_path(recipe, path, table.where("path"))});
+    for (; at != std::string::npos; at = path.find(kColumn)) path.replace(at, kColumn.size(), name.get<std::string>());
+    columns.push_back({run::spoken(name), checked_path(recipe, path, table.where("path"))});
   }
   return columns;
 }
 
-// Row: [a number a column], or for a staircase {attribute: [numbers]}. Rows are names of the grid, or the baseline.
-OrderedJson read_paper(TomlTable table, bool staircase, size_t columns) {
+// What rows of these axes are called on the page: "single, two", for every pair of their values.
+std::vector<std::string> row_names(const Recipe& recipe, const std::vector<std::string>& axes) {
+  std::vector<std::string> names = {""};
+  for (const std::string& axis : axes) {
+    std::vector<std::string> longer;
+    for (const std::string& name : names)
+      for (const Axis& known : recipe.grid)
+        for (size_t i = 0; known.name == axis && i < known.values.size(); ++i)
+          longer.push_back(axis == axes[0] ? known.values[i].name : name + ", " + known.values[i].name);
+    names = std::move(longer);
+  }
+  return names;
+}
+
+// Row: [a number a column], or for a staircase {attribute: [numbers]}; `names` are those that a row may have.
+OrderedJson read_paper(TomlTable table, bool staircase, size_t columns, const std::vector<std::string>& names) {
   OrderedJson paper = OrderedJson::object();
+  const auto check_row = [&](const std::string& name, const std::string& where) {
+    if (std::ranges::find(names, name) == names.end())
+      fail_usage("{}: '{}' is no row; {}", where, name, known_words(name, names));
+  };
   const auto numbers = [](const Setting& setting) {
     OrderedJson list = setting.value;
     if (!list.is_array() || !std::ranges::all_of(list, [](const OrderedJson& x) { return x.is_number(); }))
@@ -69,11 +83,15 @@ OrderedJson read_paper(TomlTable table, bool staircase, size_t columns) {
     return list;
   };
   if (staircase) {
-    for (TomlTable& row : table.subtables())
-      for (const Setting& attribute : row.settings()) paper[row.name()][attribute.name] = numbers(attribute);
+    for (const std::string& name : table.unread()) {
+      TomlTable row = table.table(name);
+      check_row(name, row.where());
+      for (const Setting& attribute : row.settings()) paper[name][attribute.name] = numbers(attribute);
+    }
     return paper;
   }
   for (const Setting& row : table.settings()) {
+    check_row(row.name, row.where);
     paper[row.name] = numbers(row);
     if (paper[row.name].size() != columns)
       fail_usage("{}: {} numbers, expected {}, one for each column", row.where, paper[row.name].size(), columns);
@@ -123,8 +141,12 @@ run::StudySection read_section(TomlTable table, const Recipe& recipe) {
   if (table.has("only"))
     for (const Condition& condition : read_conditions(table.table("only"), recipe.grid))
       section.only[condition.axis] = condition.values;
-  if ((table_or_heat || section.show == "staircase") && table.has("paper"))
-    section.paper = read_paper(table.table("paper"), section.show == "staircase", columns);
+  if (table_or_heat) section.unit = table.text("unit", section.unit);
+  if ((table_or_heat || section.show == "staircase") && table.has("paper")) {
+    std::vector<std::string> names = row_names(recipe, section.rows);
+    if (section.show == "table") names.emplace_back(run::kPaperBaseline);
+    section.paper = read_paper(table.table("paper"), section.show == "staircase", columns, names);
+  }
   if (section.show == "heatmap")  // by the names of the columns, of which a scale may run some only
     for (auto& [row, numbers] : section.paper.items()) {
       OrderedJson named = OrderedJson::object();

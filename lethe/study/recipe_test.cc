@@ -1,6 +1,7 @@
 #include "lethe/study/recipe.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "lethe/base/error.h"
 #include "lethe/study/plan.h"
@@ -59,6 +60,27 @@ TEST_CASE("columns by name stand for a path each") {
   const Recipe recipe = parse_recipe(text, "small.toml");
   CHECK(recipe.page.sections[0].columns[0].name == "birth city");
   CHECK(recipe.page.sections[0].columns[0].path == "ask.birth_city.exact_match");
+  const std::string twice = changed("columns = [{ name = \"mean\", path = \"ask.mean.exact_match\" }]",
+                                    "columns = [\"mean\"]\npath = \"ask.{column}.{column}\"");
+  CHECK(parse_recipe(twice, "small.toml").page.sections[0].columns[0].path == "ask.mean.mean");
+}
+
+TEST_CASE("the paper's rows are those of the grid, and a guess") {
+  const auto with_row = [](const std::string& row) { return changed("\"multi5, none\"", "\"" + row + "\""); };
+  CHECK(message_of(with_row("single, two")) == "");
+  for (const char* row : {"multi5", "none, multi5", "multi5,none"})
+    CHECK(message_of(with_row(row))
+              .find(fmt::format("dir/small.toml:41: section.paper.{}: '{}' is no row; ", row, row)) == 0);
+  const std::string only = changed("path = \"ask.mean.exact_match\" }]",
+                                   "path = \"ask.mean.exact_match\" }]\nonly = { augment = \"single\" }");
+  CHECK(message_of(only) == "");  // a row that is left out here
+  const std::string stairs = changed(
+      "columns = [{ name = \"mean\", path = \"ask.mean.exact_match\" }]\n[section.paper]\n\"multi5, none\" = [9.5]\n"
+      "baseline = [2]",
+      "[section.paper.\"single, one\"]\ncity = [1]");
+  std::string staircase = stairs;
+  staircase.replace(staircase.find("show = \"table\""), 14, "show = \"staircase\"\nstage = \"ask\"");
+  CHECK(message_of(staircase).find("'single, one' is no row; did you mean single, none?") != std::string::npos);
 }
 
 TEST_CASE("mistakes name the file, the line, the key, the value and what was expected") {
@@ -91,18 +113,19 @@ TEST_CASE("mistakes name the file, the line, the key, the value and what was exp
       {"world = \"{world}\"", "world = \"{model}\"", {"stage 'model' does not stand above this one"}},
       {"world = \"{world}\"", "world = \"{wrold}\"", {"'{wrold}' is no variable and no stage; did you mean world?"}},
       {"world = \"{world}\"\n", "", {"stage 'model'", "WORLD is missing"}},
+      {"people = \"{people}\"\n", "", {":6: scale.small.people: no stage uses the variable, as \"{people}\""}},
+      {"method = \"{method}\"\n", "", {":16: grid.rank.method: no stage uses the variable"}},
+      {"rate = 0.25", "rate = \"{nope}\"", {":12: scale.large.rate: \"{nope}\" has braces"}},
       {"learning_rate = ",
        "learning_rat = ",
        {":27:", "unknown option --learning-rat (did you mean --learning-rate?)"}},
-      {"\"{rate}\"", "\"fast\"", {":27: stage.learning_rate: stage 'model'", "'fast' is not a number above 0"}},
-      {"people = \"{people}\"",
-       "people = 0",
-       {":20: stage.people: stage 'world'", "'0' is not a whole number of at least 1"}},
-      {"people = \"{people}\"", "out = \"x\"", {":20: stage.out: out is the study's to give"}},
+      {"rate = 0.5", "rate = \"fast\"", {":27: stage.learning_rate: stage 'model'", "'fast' is not a number above 0"}},
+      {"people = 10", "people = 0", {":20: stage.people: stage 'world'", "'0' is not a whole number of at least 1"}},
+      {"people = \"{people}\"", "people = \"{people}\"\nout = \"x\"", {":21: stage.out: out is the study's to give"}},
       {"method = \"{method}\"",
        "method = \"{method}\"\nrank = 4",
        {"stage 'model' of", "--rank has no effect: full trains no LoRA"}},
-      {"method = \"{method}\"", "files = [\"a,b\"]", {"a comma in 'a,b'"}},
+      {"method = \"{method}\"", "method = \"{method}\"\nfiles = [\"a,b\"]", {"a comma in 'a,b'"}},
       {"keep = false", "keep = 1", {":22: stage.keep: 1 is not true or false"}},
       {"unless = { augment", "unless = { augmnt", {"no axis of the grid; did you mean augment?"}},
       {"model = \"{model}\"", "model = \"{model}\"\nsize = { a = 1 }", {"stage.size: a table is not a text"}},
@@ -137,7 +160,10 @@ TEST_CASE("Lethe's own recipes can be planned at every scale") {
   for (const Recipe& recipe : recipes)
     for (const Scale& scale : recipe.scales) {
       INFO(recipe.name << " at " << scale.name);
-      CHECK_FALSE(make_plan(recipe, study_commands(), {scale.name, {}, {}, "bf16"}).work.empty());
+      PlanOptions options{scale.name, {}, {}, "bf16"};
+      for (const Setting& variable : scale.variables)  // a model that is not fetched for the tests
+        if (variable.name == "model") options.set.emplace_back("model", "README.md");
+      CHECK_FALSE(make_plan(recipe, study_commands(), options).work.empty());
     }
   CHECK(load_recipe(recipes[0].name).page.title == recipes[0].page.title);
   CHECK_THROWS_WITH_AS(load_recipe("laboratry"), doctest::Contains("did you mean laboratory?"), UsageError);

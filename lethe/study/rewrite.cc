@@ -17,6 +17,7 @@
 #include "lethe/run/progress.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/study/any_model.h"
+#include "lethe/study/inputs.h"
 #include "lethe/text/template.h"
 #include "lethe/world/retell.h"
 #include "lethe/world/world_files.h"
@@ -24,7 +25,6 @@
 namespace lethe::study {
 namespace {
 
-constexpr const char *kLivesFile = "lives.jsonl", *kResultFile = "rewrite.json";
 constexpr size_t kWave = 128;  // answers that are asked for, and kept, together
 constexpr size_t kBusy = 64;   // sequences that keep the processor busy: where fewer lives are left, each is tried so
                                // much more often at a time
@@ -34,7 +34,6 @@ struct Life {
   const world::Person* person;
   int64_t version, tries;
   std::optional<world::Biography> told;
-  world::Retold best;  // of the answers that were not taken: the one with the most values
 };
 
 struct Try {
@@ -62,8 +61,7 @@ class Lives {
   Lives(const RewriteConfig& config, const world::World& world) : config_(config) {
     for (const world::Person& person : world.people) {
       const int64_t versions = world.spec.entries(person.split == world::Split::kCelebrity);
-      for (int64_t version = 0; version < versions; ++version)
-        lives_.push_back({&person, version, 0, {}, {"unfinished", {}}});
+      for (int64_t version = 0; version < versions; ++version) lives_.push_back({&person, version, 0, {}});
     }
   }
 
@@ -101,13 +99,9 @@ class Lives {
       if (answer.wrong.empty()) {
         ++tally_.taken;
         if (!life.told) life.told = std::move(answer.biography);
-        continue;
+      } else {
+        ++tally_.wrong[answer.wrong];
       }
-      ++tally_.wrong[answer.wrong];
-      const auto values = [](const world::Retold& r) {
-        return world::find_attribute(r.wrong) ? r.biography.attributes.size() : 0;
-      };
-      if (values(answer) > values(life.best)) life.best = std::move(answer);
     }
     tally_.tokens += json_int(wave, "tokens", where);
     tally_.seconds += json_number(wave, "seconds", where);
@@ -118,6 +112,12 @@ class Lives {
   std::vector<Life> lives_;
   Tally tally_;
 };
+
+void check_settings(const Json& then, const OrderedJson& now, const fs::path& where) {
+  if (then == Json(now)) return;
+  fail_usage("--resume: {} was begun with other settings, another model or another world: {}, now {}", where.string(),
+             then.dump(), now.dump());
+}
 
 // lives.jsonl: the settings that answers depend on, then a line a wave. A half-written end is cut off.
 class Log {
@@ -135,12 +135,10 @@ class Log {
       const std::string where = fmt::format("{}, line {}", path.string(), line);
       const Json json = parse_json(rest.substr(0, end), where);
       rest.remove_prefix(end + 1);
-      if (line > 1) {
+      if (line > 1)
         lives.take(json, where);
-      } else if (json != Json(settings)) {
-        fail_usage("--resume: {} was begun with other settings or another world: {}, now {}", path.string(),
-                   json.dump(), settings.dump());
-      }
+      else
+        check_settings(json, settings, path);
     }
   }
 
@@ -153,13 +151,23 @@ class Log {
   run::Descriptor file_;
 };
 
-// Of names and values.
 std::string fingerprint_of(const std::vector<world::Person>& people) {
   uint64_t hash = fnv1a("");
   for (const world::Person& person : people) {
     hash = fnv1a(person.full_name(), hash);
     for (const std::string& value : person.values) hash = fnv1a("\n" + value, hash);
+    hash = fnv1a(fmt::format("\n{} {}\n", world::kPronouns[person.pronoun].they, split_name(person.split)), hash);
   }
+  return fmt::format("{:016x}", hash);
+}
+
+// Of the model and, where it is an adapter, of what lies on it.
+std::string fingerprint_of(const AnyModel& model, const fs::path& path) {
+  if (!model.adapter()) return fingerprint(model.files());
+  uint64_t hash = fnv1a(fingerprint(model.files()));
+  for (const char* name :
+       {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+    if (fs::exists(path / name)) hash = fnv1a(read_file(path / name), fnv1a(name, hash));
   return fmt::format("{:016x}", hash);
 }
 
@@ -196,12 +204,11 @@ std::vector<world::Biography> finish(const RewriteConfig& config, const Lives& l
   const int64_t open = std::ssize(lives) - lives.told();
   check(open == 0 || config.incomplete == "complete",
         "{} of {} lives are not told after {} tries each ({:.1f} % of the answers were good); go on with --resume and "
-        "more --max-tries, or --resume --incomplete complete adds the missing facts in plain sentences",
+        "more --max-tries, or --resume --incomplete complete tells them in plain sentences",
         open, lives.size(), config.max_tries, lives.tally().rate());
   for (size_t i = 0; i < lives.size(); ++i) {
     Random random(seed, "rewrite/complete", stream(lives[i], 0));
-    biographies.push_back(lives[i].told ? *lives[i].told
-                                        : completed(*lives[i].person, lives[i].best, config.full_name, random));
+    biographies.push_back(lives[i].told ? *lives[i].told : plain_biography(*lives[i].person, config.full_name, random));
   }
   return biographies;
 }
@@ -209,15 +216,17 @@ std::vector<world::Biography> finish(const RewriteConfig& config, const Lives& l
 // The people whose lives are told, and the spec of the world to come.
 world::World people_of(const RewriteConfig& config, uint64_t seed) {
   world::World world = world::World::load(config.world);
+  check(config.limit <= world.spec.people, "--limit {}: {} has {} people", config.limit, config.world.string(),
+        world.spec.people);
+  world::check_not_edited(world);
+  if (config.limit > 0) {
+    world.spec.people = config.limit;
+    world.spec.celebrities = 0;
+    world.people = make_people(world.spec);
+  }
   world.spec.rewrite =
       world::Rewrite{name_of(config.model), config.versions, config.celebrity_versions, config.full_name, seed};
   world.biographies.clear();
-  if (config.limit == 0) return world;
-  check(config.limit <= world.spec.people, "--limit {}: {} has {} people", config.limit, config.world.string(),
-        world.spec.people);
-  world.people.resize(static_cast<size_t>(config.limit));
-  world.spec.people = config.limit;
-  world.spec.celebrities = 0;
   return world;
 }
 
@@ -231,7 +240,7 @@ void RewriteConfig::add_to(Options& options) {
   options.add("versions", versions, "biographies a person: the paper has 1, 3 and 5").at_least(1).at_most(8);
   options.add("celebrity-versions", celebrity_versions, "of a celebrity").at_least(1).at_most(8);
   options.add("fullname", full_name, "each sentence about the person says the full name").flag();
-  options.add("limit", limit, "a world of the first N people; 0: all, with the celebrities").at_least(0);
+  options.add("limit", limit, "a world of N people, the first ones; 0: all, with the celebrities").at_least(0);
   options.add("tokenizer", tokenizer, "word: a token a word, of these texts too; or a directory with tokenizer.json")
       .placeholder("word|DIR");
   options.group("Telling");
@@ -241,7 +250,7 @@ void RewriteConfig::add_to(Options& options) {
       .not_resolved();
   options
       .add("incomplete", incomplete,
-           "what becomes of a life that no answer told: an error, or its best answer and plain sentences beside")
+           "what becomes of a life that no answer told: an error, or six of Lethe's own sentences")
       .one_of({"error", "complete"})
       .not_resolved();
   options.add("temperature", temperature, "of the answers").above(0);
@@ -262,34 +271,42 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   check_out(config.out, OutKind::kDirectory, config.overwrite || config.resume);
   check_not_read(config.out, config.world);
   check_not_read(config.out, config.model);
-  const fs::path log_path = config.out / kLivesFile, result_path = config.out / kResultFile;
-  if (config.resume && world::is_world(config.out) && fs::exists(result_path)) {
-    run::message("{} is complete: nothing is left to do", config.out.string());
-    return run::read_ordered_json(result_path);
-  }
+  const fs::path log_path = config.out / world::kLivesFile, result_path = config.out / world::kRewriteFile;
+  const bool complete = config.resume && world::is_world(config.out) && fs::exists(result_path);
+  check(!config.resume || complete || fs::exists(log_path),
+        "--resume: {} holds no interrupted rewrite, there is no {} in it", config.out.string(), world::kLivesFile);
   world::World world = people_of(config, run.seed);
-  world::check_tokenizer(config.tokenizer);
   const AnyModel model = AnyModel::open(config.model, config.base_model);
   const text::Tokenizer tokenizer = model.tokenizer();
   const text::Template chat{text::TemplateKind::kChat, model.files().config().model_type};
   text::chat_format(tokenizer, chat.model_name);  // found wanting before anything is written
 
-  world::begin_world(config.out);
+  Lives lives(config, world);
+  const OrderedJson settings{{"model", fingerprint_of(model, config.model)},
+                             {"seed", run.seed},
+                             {"lives", lives.size()},
+                             {"people", fingerprint_of(world.people)},
+                             {"versions", config.versions},
+                             {"fullname", config.full_name},
+                             {"tokenizer", world::tokenizer_name(config.tokenizer)},
+                             {"temperature", config.temperature},
+                             {"top-p", config.top_p},
+                             {"max-new-tokens", config.max_new_tokens},
+                             {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}};
+  std::error_code error;
+  fs::create_directories(config.out, error);
+  check(!error, "cannot make the directory {}: {}", config.out.string(), error.message());
   run::Descriptor lock;
   run::lock_folder(config.out, lock, "wait for it, or give another --out");
-  Lives lives(config, world);
-  Log log(log_path,
-          {{"model", config.model.string()},
-           {"seed", run.seed},
-           {"lives", lives.size()},
-           {"people", fingerprint_of(world.people)},
-           {"versions", config.versions},
-           {"fullname", config.full_name},
-           {"temperature", config.temperature},
-           {"top-p", config.top_p},
-           {"max-new-tokens", config.max_new_tokens},
-           {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}},
-          config.resume, lives);
+  if (complete) {
+    const OrderedJson record = run::read_ordered_json(result_path);
+    check_settings(record.value("settings", OrderedJson()), settings, config.out);
+    fs::remove(log_path, error);  // it may have been killed before it did so
+    run::message("{} is complete: nothing is left to do", config.out.string());
+    return record.at("result");
+  }
+  Log log(log_path, settings, config.resume, lives);
+  world::begin_world(config.out);
 
   model::GenerateOptions options;
   options.max_new_tokens = config.max_new_tokens;
@@ -327,10 +344,8 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                            {"tokens_per_second", static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)},
                            {"seconds", tally.seconds},
                            {"out", config.out.string()}};
-  write_file(result_path, result.dump(2) + "\n");
-  world::write_world(config.out, world, config.tokenizer);  // world.toml last: with it the world is whole
-  std::error_code none;
-  fs::remove(log_path, none);
+  const OrderedJson record{{"settings", settings}, {"result", result}};
+  world::write_world(config.out, world, config.tokenizer, {{world::kRewriteFile, record.dump(2) + "\n"}});
   return result;
 }
 

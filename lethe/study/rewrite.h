@@ -20,12 +20,16 @@ struct RewriteConfig {
   void resolve(Options& options);
 };
 
-// Writes OUT, a world of the same people in the model's words (world/retell.h says which answers are taken). Every try
-// of a life has a random stream of its own. While it runs OUT holds lives.jsonl, all answers so far; --resume goes on
-// from them to the same bytes. A life that is not told after --max-tries is an Error, or completed with Lethe's own
-// sentences, as config.incomplete says.
+// Writes OUT, a world of the same people in the model's words (world/retell.h says which answers are taken). With
+// config.limit it is the world that WORLD's spec makes of so many people: the first ones, in other halves. Every try of
+// a life has a random stream of its own. While it runs OUT holds lives.jsonl, all answers so far; --resume goes on from
+// them to the same bytes, and where OUT is complete it gives its result. A life that is not told after --max-tries is
+// an Error, or told in six of Lethe's own sentences, as config.incomplete says. Errors: as World::load; a world that
+// was edited; --resume where OUT holds no rewrite, or one with other settings, another model or other people, before
+// anything is written.
 // JSON: {"model", "people", "versions", "biographies", "told", "completed", "answers", "acceptance_rate", "wrong",
-// "tokens", "tokens_per_second", "seconds", "out"}: percent of the answers, and how many were wrong in which way.
+// "tokens", "tokens_per_second", "seconds", "out"}: percent of the answers, and how many were wrong in which way. It
+// stays in OUT/rewrite.json as "result", beside "settings", on which the answers depend.
 OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run);
 
 }  // namespace lethe::study

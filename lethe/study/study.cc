@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <map>
+#include <new>
 #include <optional>
 #include <system_error>
 
@@ -23,7 +25,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kRecipeFile = "recipe.toml";
+constexpr const char* kStudyFile = "study.json";
 constexpr const char* kStageFile = "stage.json";
+constexpr const char* kSpentFile = "spent.json";  // of an interrupted stage: the seconds until then
 constexpr size_t kMostCurvePoints = 60;
 
 std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
@@ -38,6 +42,17 @@ OrderedJson thinned(const OrderedJson& lines) {
   for (size_t i = 0; i < lines.size(); ++i)
     if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(lines[i]);
   return kept;
+}
+
+// "Intel(R) Xeon(R) Processor, 2 threads": what this runs on, as far as the system tells.
+std::string machine_text() {
+  std::string text;
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; text.empty() && std::getline(info, line);)
+    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
+      text = line.substr(colon + 2) + ", ";
+  const int threads = tensor::num_threads();
+  return text + fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
 }
 
 std::string with_space(const std::string& label) { return label.empty() ? "" : " " + label; }
@@ -59,8 +74,9 @@ class Study {
     out_ = config.out;
     if (out_.empty()) out_ = fs::path("out") / fmt::format("{}-{}", recipe_.name, recipe_.scale(config.scale).name);
     stages_ = config.stages.empty() ? out_ / "stages" : config.stages;
-    if (stages_.string().find(',') != std::string::npos)
-      fail_usage("{}: expected a path without a comma, which would end a file's name in lists", stages_.string());
+    if (const std::string whole = fs::absolute(stages_).string(); whole.find(',') != std::string::npos)
+      fail_usage("{}: expected a path without a comma, which would end a file's name in lists", whole);
+    check_selection();
     check(!config.resume || is_study(out_), "--resume: {} holds no study", out_.string());
     check(!fs::exists(out_) || is_study(out_) || (fs::is_directory(out_) && fs::is_empty(out_)),
           "--out {} exists and holds no study; give another", out_.string());
@@ -86,16 +102,20 @@ class Study {
     std::error_code error;
     fs::create_directories(out_, error);
     check(!error, "cannot make the directory {}: {}", out_.string(), error.message());
-    fs::create_directories(stages_, error);
-    check(!error, "cannot make the directory {}: {}", stages_.string(), error.message());
     run::Descriptor lock, stages_lock;
     run::lock_folder(out_, lock, "wait for it, or give another --out");
+    write_file(out_ / kStudyFile, selection().dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+    fs::create_directories(stages_, error);
+    check(!error, "cannot make the directory {}: {}", stages_.string(), error.message());
     run::lock_folder(stages_, stages_lock, "wait for it, or give another --stages");
-    write_file(out_ / kRecipeFile, recipe_.text);
+    stages_ = fs::canonical(stages_);  // a stage goes on, however OUT is written the next time
     const auto count = std::ranges::count(to_do_, true);
     if (count < std::ssize(to_do_)) run::message("{} of {} stages are done", std::ssize(to_do_) - count, to_do_.size());
     do_all();
     const OrderedJson results = this->results();
+    // The three belong together: nothing new stands beside something old, wherever this ends.
+    for (const char* name : {run::kReportFile, run::kResultsFile}) fs::remove(out_ / name);
+    write_file(out_ / kRecipeFile, recipe_.text);
     write_file(out_ / run::kResultsFile, results_text(results));
     write_file(out_ / run::kReportFile, run::page_html(run::page_of_study(recipe_.page, results)));
     if (text) *text = run::study_text(recipe_.page, results);
@@ -104,6 +124,43 @@ class Study {
 
  private:
   fs::path folder(size_t i) const { return stages_ / plan_.work[i].folder(); }
+
+  // What the results are of.
+  OrderedJson selection() const {
+    std::vector<std::string> only = config_.only;
+    std::ranges::sort(only);
+    OrderedJson selection{{"recipe", recipe_.name}, {"scale", recipe_.scale(config_.scale).name}};
+    selection["seed"] = run_.seed;
+    selection["precision"] = run_.precision == tensor::DType::kBF16 ? "bf16" : "fp32";
+    selection["set"] = OrderedJson::object();
+    for (const std::string& text : config_.set)
+      selection["set"][name_and_value("--set", text).first] = name_and_value("--set", text).second;
+    selection["only"] = std::move(only);
+    return selection;
+  }
+
+  // Results are not replaced by others, but by those of the whole, which hold them. Older studies tell less of
+  // themselves.
+  void check_selection() const {
+    if (!is_study(out_)) return;
+    const bool has_results = fs::exists(out_ / run::kResultsFile);
+    const OrderedJson then = run::read_ordered_json(out_ / (has_results ? run::kResultsFile : kStudyFile)),
+                      now = selection();
+    for (const auto& [key, value] : now.items()) {
+      if (!then.contains(key) || Json(then[key]) == Json(value)) continue;
+      if (key == "recipe" || key == "scale")
+        fail_usage("--out {} holds a study of {} {}, not {}; give another", out_.string(), key, then[key].dump(),
+                   value.dump());
+      if (has_results && !(key == "only" && value.empty()))
+        fail_usage("--out {} holds results with --{} {}, not {}; give another (with --stages {} it uses these stages)",
+                   out_.string(), key, then[key].dump(), value.dump(), stages_.string());
+    }
+  }
+
+  // What another stage would read of it is not there.
+  bool is_gone(size_t i) const {
+    return records_[i]->value("removed", false) || (plan_.work[i].writes && !fs::exists(folder(i) / "out"));
+  }
 
   // A stage is to do where it has no stage.json, or where what it wrote is gone and a stage to do reads it.
   void find_done() {
@@ -118,7 +175,7 @@ class Study {
     for (size_t i = n; i-- > 0;) {
       if (!to_do_[i]) continue;
       for (const size_t read : plan_.work[i].reads)
-        if (!to_do_[read] && records_[read]->value("removed", false)) to_do_[read] = true;
+        if (!to_do_[read] && is_gone(read)) to_do_[read] = true;
     }
   }
 
@@ -136,8 +193,8 @@ class Study {
         if (interrupted()) throw Interrupted(fmt::format("interrupted before stage '{}'", work.stage));
         waits[i] = false;
         if (jobs_ > 1) {
-          workers.start(i, work.label.empty() ? "" : work.label + ": ", [&, i] {
-            tensor::set_num_threads(std::max(1, tensor::num_threads() / static_cast<int>(jobs_)));
+          workers.start(i, work.label.empty() ? "" : work.label + ": ", work.name(), [&, i] {
+            tensor::set_num_threads(threads(i));
             do_work(i);
           });
         } else {
@@ -156,7 +213,37 @@ class Study {
     remove_unneeded(i);
   }
 
+  // The threads of a stage: its share of them, where others may be at work at the same time. What the plan allows
+  // counts, not what happens to run: in fp32 the last bits of a product depend on its threads.
+  int threads(size_t i) const {
+    const size_t n = plan_.work.size();
+    std::vector<bool> before(n), after(n);  // what it reads and what reads it, over any number of stages
+    before[i] = after[i] = true;
+    for (size_t k = i + 1; k-- > 0;)
+      for (const size_t read : plan_.work[k].reads) before[read] = before[read] || before[k];
+    for (size_t k = i; k < n; ++k)
+      for (const size_t read : plan_.work[k].reads) after[k] = after[k] || after[read];
+    int64_t side_by_side = 1;
+    for (size_t k = 0; k < n; ++k) side_by_side += !before[k] && !after[k];
+    return std::max(1, tensor::num_threads() / static_cast<int>(std::min(jobs_, side_by_side)));
+  }
+
   void do_work(size_t i) {
+    const std::string name = plan_.work[i].name();
+    try {
+      run_stage(i);
+    } catch (const Interrupted& interruption) {
+      throw Interrupted(fmt::format("{}: {}", name, interruption.what()));
+    } catch (const UsageError& problem) {
+      throw UsageError(fmt::format("{}: {}", name, problem.what()));
+    } catch (const std::bad_alloc&) {
+      fail("{}: out of memory", name);
+    } catch (const std::exception& problem) {
+      fail("{}: {}", name, problem.what());
+    }
+  }
+
+  void run_stage(size_t i) {
     const Work& work = plan_.work[i];
     const fs::path run_dir = folder(i) / "out" / "lethe";
     const Command& command = command_named(commands_, work.command, work.where);
@@ -172,6 +259,10 @@ class Study {
     std::vector<std::string> arguments = work.arguments(stages_);
     if (resume && options.has("resume")) arguments.emplace_back("--resume");
     const Clock::time_point begin = Clock::now();
+    const fs::path spent_file = folder(i) / kSpentFile;
+    const double spent =
+        fs::exists(spent_file) ? json_number(read_json(spent_file), "seconds", spent_file.string()) : 0;
+    const auto seconds = [&] { return spent + std::chrono::duration<double>(Clock::now() - begin).count(); };
     OrderedJson result;
     try {
       options.parse(arguments);
@@ -183,25 +274,21 @@ class Study {
                             .config_toml = options.toml(),
                             .settings = options.json()};
       result = call->run(info);
-    } catch (const Interrupted& interruption) {
-      throw Interrupted(fmt::format("{}: {}", name_of(i), interruption.what()));
-    } catch (const UsageError& problem) {
-      throw UsageError(fmt::format("{}: {}", name_of(i), problem.what()));
+    } catch (const Interrupted&) {
+      write_file(spent_file, OrderedJson{{"seconds", seconds()}}.dump());
+      throw;
     } catch (const Error& problem) {
-      throw Error(fmt::format("{}: {}", name_of(i), problem.what()));
+      if (!resume || !std::string_view(problem.what()).starts_with("--resume")) throw;
+      fail("{}\nto begin the stage anew, delete {}", problem.what(), folder(i).string());
     }
     if (const OrderedJson curves = run::read_curves(run_dir); !curves.empty()) result["curves"] = thinned(curves);
     records_[i] = {{"stage", work.stage},
                    {"command", work.command},
                    {"options", options.json()},
-                   {"seconds", std::chrono::duration<double>(Clock::now() - begin).count()},
+                   {"seconds", seconds()},
                    {"result", std::move(result)}};
     write_record(i);
-  }
-
-  std::string name_of(size_t i) const {
-    const Work& work = plan_.work[i];
-    return fmt::format("stage '{}'{}", work.stage, work.label.empty() ? "" : " of " + work.label);
+    fs::remove(spent_file);
   }
 
   void write_record(size_t i) const {
@@ -213,7 +300,7 @@ class Study {
     std::vector<size_t> candidates = plan_.work[done].reads;
     candidates.push_back(done);
     for (const size_t i : candidates) {
-      if (plan_.work[i].keep || !plan_.work[i].writes || records_[i]->value("removed", false)) continue;
+      if (to_do_[i] || plan_.work[i].keep || !plan_.work[i].writes || records_[i]->value("removed", false)) continue;
       bool read_later = false;
       for (size_t later = i + 1; later < plan_.work.size(); ++later)
         read_later |= to_do_[later] && std::ranges::find(plan_.work[later].reads, i) != plan_.work[later].reads.end();
@@ -255,8 +342,7 @@ class Study {
   }
 
   OrderedJson results() const {
-    const Scale& scale = recipe_.scale(config_.scale);
-    OrderedJson seconds = OrderedJson::object(), variants = OrderedJson::array(), set = OrderedJson::object();
+    OrderedJson seconds = OrderedJson::object(), variants = OrderedJson::array();
     for (size_t i = 0; i < plan_.work.size(); ++i) {
       const std::string& stage = plan_.work[i].stage;
       seconds[stage] = seconds.value(stage, 0.0) + records_[i]->value("seconds", 0.0);
@@ -267,20 +353,19 @@ class Study {
       });
     };
     for (const Variant& variant : plan_.variants) {
-      OrderedJson stages = OrderedJson::object();
+      OrderedJson stages = OrderedJson::object(), folders = OrderedJson::object();
       for (const auto& [stage, i] : variant.stages) {
+        folders[stage] = plan_.work[i].folder();
         stages[stage] = (*records_[i])["result"];
         stages[stage].erase("out");  // where it was, on this machine
         if (!shows("curves", stage)) stages[stage].erase("curves");
         if (!shows("answers", stage)) stages[stage].erase("examples");
       }
-      variants.push_back({{"grid", variant.grid}, {"stages", std::move(stages)}});
+      variants.push_back({{"grid", variant.grid}, {"folders", std::move(folders)}, {"stages", std::move(stages)}});
     }
-    for (const std::string& text : config_.set)
-      set[name_and_value("--set", text).first] = name_and_value("--set", text).second;
-    OrderedJson results{
-        {"lethe", run_.version}, {"recipe", recipe_.name}, {"scale", scale.name}, {"machine", scale.machine}};
-    if (!set.empty()) results["set"] = std::move(set);
+    OrderedJson results{{"lethe", run_.version}};
+    results.update(selection());
+    results["computed_on"] = machine_text();
     results["command"] = run_.command;
     results["seconds"] = std::move(seconds);
     results["variants"] = std::move(variants);
@@ -298,7 +383,8 @@ class Study {
     text += " \"variants\": [";
     bool first = true;
     for (const OrderedJson& variant : results["variants"]) {
-      text += fmt::format("{}\n  {{\"grid\": {},\n   \"stages\": {{", first ? "" : ",", line(variant["grid"]));
+      text += fmt::format("{}\n  {{\"grid\": {},\n   \"folders\": {},\n   \"stages\": {{", first ? "" : ",",
+                          line(variant["grid"]), line(variant["folders"]));
       first = false;
       bool first_stage = true;
       for (const auto& [stage, result] : variant["stages"].items()) {
@@ -366,13 +452,31 @@ std::string study_list() {
   return text + "`lethe study NAME` runs one at its first scale; `--dry-run` tells what it would do.\n";
 }
 
+OrderedJson study_list_json() {
+  OrderedJson list = OrderedJson::array();
+  for (const Recipe& recipe : builtin_recipes()) {
+    OrderedJson scales = OrderedJson::array();
+    for (const Scale& scale : recipe.scales)
+      scales.push_back({{"name", scale.name}, {"machine", scale.machine}, {"minutes", scale.minutes}});
+    list.push_back({{"name", recipe.name},
+                    {"title", recipe.page.title},
+                    {"explains", recipe.page.explains},
+                    {"scales", std::move(scales)}});
+  }
+  return list;
+}
+
 OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands,
                   std::string* text) {
   Study study(config, run, commands);
   return config.dry_run ? study.dry_run(text) : study.run(text);
 }
 
-bool is_study(const fs::path& folder) { return fs::exists(folder / kRecipeFile); }
+// The studies of an older Lethe have no mark, but results beside their recipe.
+bool is_study(const fs::path& folder) {
+  return fs::exists(folder / kStudyFile) ||
+         (fs::exists(folder / kRecipeFile) && fs::exists(folder / run::kResultsFile));
+}
 
 run::Page study_page_of(const fs::path& folder) {
   check(fs::exists(folder / run::kResultsFile), "{} holds no results yet: the study is not done", folder.string());

@@ -1,10 +1,12 @@
 // `lethe study`: runs a recipe, every stage of every variant, and writes what came out.
 //
-// OUT/  recipe.toml      the recipe, as it was run
+// OUT/  study.json       that this is a study, and of what: recipe, scale, seed, precision, --set, --only. One of
+//                        another recipe or scale is refused, and where there are results any other
 //       stages/NAME-KEY/ (or elsewhere, for several studies that share them) a stage: what it wrote in out/, and last
-//       of all stage.json: the command, its options, the seconds,
-//                        the result. A stage that has it is not run again.
-//       results.json     the results of every variant (lethe/run/study_page.h)
+//                        of all stage.json: the command, its options, the seconds, the result. A stage that has it is
+//                        not run again
+//       results.json     in the end: the results of every variant (lethe/run/study_page.h)
+//       recipe.toml      the recipe that they are of
 //       report.html      the page
 #pragma once
 #include <string>
@@ -28,8 +30,9 @@ struct StudyConfig {
   void resolve(Options& options);
 };
 
-// What `study --list` prints.
+// What `study --list` prints; with --json [{"name", "title", "explains", "scales": [{"name", "machine", "minutes"}]}].
 std::string study_list();
+OrderedJson study_list_json();
 
 // Runs what is not done and returns results.json, with fields in a fixed order; `text`, where given, gets its tables.
 // With dry_run nothing is run: {"stages": [{"stage", "label", "folder", "done"}]}. Interrupted after Ctrl-C: the same

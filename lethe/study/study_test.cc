@@ -1,6 +1,10 @@
 #include "lethe/study/study.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <new>
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
@@ -39,14 +43,25 @@ struct Fixture {
     info.command = "lethe study small.toml";
     return study::study(config, info, study::testing::fake_commands(), text);
   }
-  fs::path stage(const std::string& name) const {  // the only folder of this stage
+  std::vector<fs::path> stages(const std::string& name) const {  // the folders of this stage
+    std::vector<fs::path> folders;
     for (const auto& entry : fs::directory_iterator(config.out / "stages"))
-      if (entry.path().filename().string().starts_with(name + "-")) return entry.path();
-    return {};
+      if (entry.path().filename().string().starts_with(name + "-")) folders.push_back(entry.path());
+    return folders;
+  }
+  void remove(const std::string& name, const std::string& part = "") const {  // all its folders, or a part of each
+    for (const fs::path& folder : stages(name)) fs::remove_all(part.empty() ? folder : folder / part);
   }
 };
 
 using Calls = std::vector<std::string>;
+const Calls kAll = {"make 10 single", "train", "ask", "train", "make 10 multi5", "train", "ask", "train", "ask"};
+
+// Threads of this many for the length of a test.
+struct Threads {
+  explicit Threads(int threads) { tensor::set_num_threads(threads); }
+  ~Threads() { tensor::set_num_threads(0); }
+};
 
 }  // namespace
 
@@ -75,6 +90,35 @@ TEST_CASE("a plan runs each distinct call once, and keys it by all that it depen
   CHECK(key({"", {{"people", "11"}}, {}, "fp32"}, 1) != plan.work[1].key);  // by way of what it reads
   CHECK(key({"", {{"rate", "0.125"}}, {}, "fp32"}, 0) == plan.work[0].key);
   CHECK(key({"", {{"rate", "0.125"}}, {}, "fp32"}, 1) != plan.work[1].key);
+  CHECK(plan.work[0].folder() == "world-c3a1b559c93982bc");  // hours of work may lie under these names
+  CHECK(plan.work[1].folder() == "model-a75ee92c592fa4f7");
+}
+
+TEST_CASE("a stage depends on the files outside that it reads, and those that are not there are told before it runs") {
+  const Fixture study;
+  const fs::path people = study.temp / "world" / "people";
+  fs::create_directories(people.parent_path());
+  write_file(people, "10");
+  study.replace("rate = 0.5", fmt::format("rate = 0.5\nplace = \"{}\"", people.parent_path().string()));
+  study.replace("rate = 0.25", "rate = 0.25\nplace = \"nowhere\"");
+  study.replace("world = \"{world}\"", "world = \"{place}\"");
+  const Recipe recipe = load_recipe(study.config.recipe);
+  const auto keys = [&] {
+    const Plan plan = make_plan(recipe, study::testing::fake_commands(), {"", {}, {}, "fp32"});
+    return std::pair(plan.work[0].key, plan.work[1].key);  // world, model
+  };
+  const auto first = keys();
+  CHECK(keys() == first);
+  fs::last_write_time(people, fs::last_write_time(people) + std::chrono::seconds(5));
+  const auto later = keys();
+  CHECK(later.first == first.first);
+  CHECK(later.second != first.second);
+  write_file(people, "1000");
+  CHECK(keys().second != later.second);
+  CHECK_THROWS_WITH_AS(make_plan(recipe, study::testing::fake_commands(), {"large", {}, {}, "fp32"}),
+                       doctest::Contains("small.toml:28: stage.world: stage 'model' of rank=none: --world: there is no "
+                                         "'nowhere'; --set place=PATH gives another"),
+                       UsageError);
 }
 
 TEST_CASE("an option whose value is an empty list is not given") {
@@ -109,7 +153,7 @@ TEST_CASE("--set and --only know the recipe") {
 }
 
 TEST_CASE("two stages at a time give the same results, and what goes wrong in one is told") {
-  tensor::set_num_threads(2);
+  const Threads two(2);
   catch_interrupts();  // as the program does: a worker that is interrupted with the other saves and ends
   Fixture study;
   const OrderedJson alone = study.run();
@@ -117,27 +161,92 @@ TEST_CASE("two stages at a time give the same results, and what goes wrong in on
   study.config.jobs = 2;
   OrderedJson both = study.run();
   CHECK(both["variants"] == alone["variants"]);
-  CHECK(study.run()["variants"] == alone["variants"]);  // all done
+  const auto times = [&] {
+    std::vector<fs::file_time_type> times;
+    for (const char* name : {"world", "model", "ask"})
+      for (const fs::path& folder : study.stages(name)) times.push_back(fs::last_write_time(folder / "stage.json"));
+    return times;
+  };
+  const auto before = times();
+  CHECK(before.size() == 9);
+  CHECK(study.run()["variants"] == alone["variants"]);
+  CHECK(times() == before);  // all was done
 
   study.config.out = study.temp / "interrupted";
-  log() = {.calls = {}, .interrupt_at = 0};
+  log() = {.calls = {}, .interrupt_at = 0, .training = [] {}};
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("interrupted at step 3"), Interrupted);
   log() = {};
   CHECK(study.run()["variants"] == alone["variants"]);
 
   study.config.out = study.temp / "failed";
-  study.replace("learning_rate = \"{rate}\"", "learning_rate = 666");
+  study.replace("rate = 0.5", "rate = 666");
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("stage 'model' of augment="), Error);  // whichever comes first
-  tensor::set_num_threads(0);
+}
+
+TEST_CASE("what goes wrong in a stage is told with its name, whatever it is") {
+  const Threads two(2);
+  Fixture study;
+  const auto fails = [&](const std::function<void()>& training, const std::string& says) {
+    for (const int64_t jobs : {1, 2}) {
+      log() = {.calls = {}, .interrupt_at = -1, .training = training};
+      study.config.jobs = jobs;
+      study.config.out = study.temp / says / std::to_string(jobs);
+      CHECK_THROWS_WITH_AS(study.run(),
+                           doctest::Contains(("stage 'model' of augment=single rank=none: " + says).c_str()), Error);
+    }
+  };
+  study.config.only = {"augment=single", "rank=none"};
+  fails([] { fail("the loss is infinite"); }, "the loss is infinite");
+  fails([] { throw std::bad_alloc(); }, "out of memory");
+  fails([] { fs::create_directory("/proc/nowhere/x"); }, "filesystem error");
+  fails([] { static_cast<void>(OrderedJson(5).at("x")); }, "[json.exception");
+  log().training = [] { ::raise(SIGKILL); };
+  study.config.out = study.temp / "killed";
+  CHECK_THROWS_WITH_AS(study.run(), "stage 'model' of augment=single rank=none: its process was ended by signal 9",
+                       Error);
+  log() = {};
+}
+
+TEST_CASE("a stage has all threads where the plan has nothing to run beside it") {
+  const Threads four(4);
+  Fixture study;
+  fs::create_directory(study.temp / "threads");
+  log().training = [&] {
+    write_file(study.temp / "threads" / std::to_string(::getpid()), std::to_string(tensor::num_threads()));
+  };
+  const auto seen = [&] {  // the threads of each training
+    std::vector<std::string> threads;
+    for (const auto& entry : fs::directory_iterator(study.temp / "threads")) {
+      threads.push_back(read_file(entry.path()));
+      fs::remove(entry.path());
+    }
+    return threads;
+  };
+  study.config.jobs = 2;
+  study.config.only = {"augment=single", "rank=none"};
+  study.run();
+  CHECK(seen() == std::vector<std::string>{"4"});
+  study.config.only = {"augment=single"};
+  study.config.out = study.temp / "two models";
+  study.run();
+  CHECK(seen() == std::vector<std::string>{"2", "2"});
+  log() = {};
 }
 
 TEST_CASE("a study runs, keeps results in order, and does nothing twice") {
   const Fixture study;
   std::string text;
   const OrderedJson results = study.run(&text);
-  CHECK(log().calls ==
-        Calls{"make 10 single", "train", "ask", "train", "make 10 multi5", "train", "ask", "train", "ask"});
+  CHECK(log().calls == kAll);
   CHECK(results["scale"] == "small");
+  CHECK(results["precision"] == "fp32");
+  CHECK(results["seed"] == 0);
+  CHECK(results["only"].empty());
+  CHECK(results["computed_on"].get<std::string>().ends_with(" threads"));
+  const OrderedJson &one = results["variants"][0]["folders"], &two = results["variants"][1]["folders"];
+  CHECK(one["world"] == two["world"]);
+  CHECK(one["model"] != two["model"]);
+  CHECK(fs::exists(study.config.out / "stages" / one["model"].get<std::string>()));
   CHECK(results["variants"][0]["stages"].dump() ==
         R"({"world":{"people":10,"seed":0},"model":{"rate":0.5},"ask":{"mean":{"exact_match":10.0}}})");
   CHECK_FALSE(results["variants"][1]["stages"].contains("ask"));
@@ -156,19 +265,37 @@ TEST_CASE("a study runs, keeps results in order, and does nothing twice") {
 TEST_CASE("what is not kept is removed after its last reader, and made again where it is read again") {
   const Fixture study;
   study.run();
-  CHECK_FALSE(fs::exists(study.stage("world") / "out" / "people"));
-  CHECK(fs::exists(study.stage("model") / "out" / "model"));
+  CHECK_FALSE(fs::exists(study.stages("world")[0] / "out" / "people"));
+  CHECK(fs::exists(study.stages("model")[0] / "out" / "model"));
   log().calls.clear();
-  study.replace("learning_rate = \"{rate}\"", "learning_rate = 0.75");
+  study.replace("rate = 0.5", "rate = 0.75");
   study.run();
-  CHECK(log().calls ==
-        Calls{"make 10 single", "train", "ask", "train", "make 10 multi5", "train", "ask", "train", "ask"});
+  CHECK(log().calls == kAll);
 
   log().calls.clear();
   study.replace("name = \"ask\"", "name = \"asked\"");  // models are still there: no world is needed
   study.replace("ask.mean", "asked.mean");
   study.run();
   CHECK(log().calls == Calls{"ask", "ask", "ask"});
+}
+
+TEST_CASE("what somebody removed is made again where it is needed") {
+  const Fixture study;
+  const OrderedJson results = study.run();
+  study.remove("world");  // the results need the record, though no stage reads it
+  log().calls.clear();
+  CHECK(study.run()["variants"] == results["variants"]);
+  CHECK(log().calls == Calls{"make 10 single", "make 10 multi5"});
+  CHECK_FALSE(fs::exists(study.stages("world")[0] / "out" / "people"));
+
+  study.remove("model", "out");
+  log().calls.clear();
+  CHECK(study.run()["variants"] == results["variants"]);
+  CHECK(log().calls.empty());  // nothing reads it
+  study.replace("name = \"ask\"", "name = \"asked\"");
+  study.replace("ask.mean", "asked.mean");
+  study.run();
+  CHECK(log().calls == Calls{"make 10 single", "train", "ask", "make 10 multi5", "train", "ask", "train", "ask"});
 }
 
 TEST_CASE("an interrupted study goes on where it was, inside of a stage too") {
@@ -180,6 +307,102 @@ TEST_CASE("an interrupted study goes on where it was, inside of a stage too") {
   const OrderedJson results = study.run();
   CHECK(log().calls == Calls{"train resumed", "ask", "train", "make 10 multi5", "train", "ask", "train", "ask"});
   CHECK(results["variants"].size() == 4);
+}
+
+TEST_CASE("an interrupted stage goes on under another spelling of OUT, and counts all its seconds") {
+  Fixture study;
+  const auto interrupt = [&] {
+    log() = {.calls = {}, .interrupt_at = 1, .training = [] { ::usleep(200'000); }};
+    CHECK_THROWS_AS(study.run(), Interrupted);
+    log() = {};
+  };
+  interrupt();
+  const fs::path out = study.config.out;
+  study.config.out = fs::relative(out) / "." / "";
+  study.config.only = {"augment=single", "rank=none"};
+  const OrderedJson results = study.run();
+  CHECK(log().calls == Calls{"train resumed", "ask"});
+  CHECK(results["seconds"]["model"].get<double>() >= 0.2);
+  CHECK(study.stages("model").size() == 1);
+  CHECK_FALSE(fs::exists(study.stages("model")[0] / "spent.json"));
+
+  study.config.out = study.temp / "here";
+  interrupt();
+  fs::rename(study.config.out, study.temp / "there");
+  study.config.out = study.temp / "there";
+  const std::string folder = fs::canonical(study.stages("model")[0]).string();
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains(("to begin the stage anew, delete " + folder).c_str()), Error);
+  fs::remove_all(folder);
+  CHECK(study.run()["variants"] == results["variants"]);
+}
+
+TEST_CASE("results are not replaced by others, nor a folder that is no study") {
+  Fixture study;
+  const OrderedJson whole = study.run();
+  const auto refused = [&](const char* says) {
+    CHECK_THROWS_WITH_AS(study.run(), doctest::Contains(says), Error);
+    CHECK(run::read_ordered_json(study.config.out / "results.json") == whole);
+  };
+  study.config.only = {"augment=single"};
+  refused("holds results with --only [], not [\"augment=single\"]; give another (with --stages ");
+  study.config.only = {};
+  study.config.set = {"people=11"};
+  refused("holds results with --set {}, not {\"people\":\"11\"}; give another");
+  study.config.set = {};
+  study.config.scale = "large";
+  refused("holds a study of scale \"small\", not \"large\"; give another");
+  study.config.scale = "";
+  write_file(study.temp / "other.toml", study::testing::small_recipe());
+  study.config.recipe = (study.temp / "other.toml").string();
+  refused("holds a study of recipe \"small\", not \"other\"; give another");
+
+  study.config.recipe = (study.temp / "small.toml").string();
+  study.config.out = study.temp / "part";
+  study.config.only = {"rank=two", "augment=single"};
+  study.run();
+  study.config.only = {"augment=single", "rank=two"};
+  study.run();
+  study.config.only = {};
+  CHECK(study.run()["variants"] == whole["variants"]);  // the whole has the part in it
+
+  fs::remove(study.temp / "part" / "study.json");  // an older study
+  CHECK(is_study(study.temp / "part"));
+  study.run();
+  study.config.out = study.temp / "mine";
+  fs::create_directories(study.config.out);
+  write_file(study.config.out / "recipe.toml", "mine");
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("exists and holds no study"), Error);
+  CHECK(read_file(study.config.out / "recipe.toml") == "mine");
+}
+
+TEST_CASE("the page is of the recipe whose results it shows, also while another is under way") {
+  const Fixture study;
+  study.run();
+  const std::string page = read_file(study.config.out / "report.html");
+  study.replace("How many?", "How many are there?");
+  study.replace("rate = 0.5", "rate = 0.75");
+  log() = {.calls = {}, .interrupt_at = 1, .training = [] {}};
+  CHECK_THROWS_AS(study.run(), Interrupted);
+  log() = {};
+  CHECK(run::page_html(study_page_of(study.config.out)) == page);
+  study.run();
+  CHECK(run::page_html(study_page_of(study.config.out)).find("How many are there?") != std::string::npos);
+}
+
+TEST_CASE("two studies do not work in one folder") {
+  Fixture study;
+  study.config.stages = study.temp / "shared";
+  study.run();
+  {
+    run::Descriptor lock;
+    run::lock_folder(study.config.out, lock, "");
+    CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("in use by another run: wait for it, or give another --out"),
+                         Error);
+  }
+  study.config.out = study.temp / "again";
+  run::Descriptor lock;
+  run::lock_folder(study.config.stages, lock, "");
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("wait for it, or give another --stages"), Error);
 }
 
 TEST_CASE("a dry run tells what is done") {
@@ -199,7 +422,11 @@ TEST_CASE("a dry run tells what is done") {
 TEST_CASE("errors of stages and of the output say where") {
   Fixture study;
   study.replace("world = \"{world}\"", "world = \"nowhere\"");
-  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("stage 'model' of rank=none: "), Error);
+  study.config.dry_run = true;
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("stage 'model' of rank=none: --world: there is no 'nowhere'"),
+                       UsageError);
+  study.config.dry_run = false;
+  study.write(study::testing::small_recipe());
   study.config.resume = true;
   study.config.out = study.temp / "new";
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("holds no study"), Error);

@@ -2,7 +2,7 @@
 #pragma once
 #include <fmt/format.h>
 
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +14,7 @@ namespace lethe::study::testing {
 struct Log {
   std::vector<std::string> calls;  // "make 5", "train resumed"
   int interrupt_at = -1;           // the call that is interrupted
+  std::function<void()> training = [] {};
 };
 
 inline Log& log() {
@@ -55,7 +56,7 @@ struct FakeTrain {
     options.add("resume", resume, "").flag().not_resolved();
   }
   void resolve(Options& options) const {
-    if (world != "nowhere" && !fs::exists(world / "people")) fail_usage("{} is no world", world.string());
+    if (!fs::exists(world / "people")) fail_usage("{} is no world", world.string());
     if (method == "full") options.no_effect("rank", "full trains no LoRA");
   }
 };
@@ -77,8 +78,12 @@ inline std::vector<Command> fake_commands() {
               "people"),
           command<FakeTrain>("train",
                              [](const FakeTrain& config, const RunInfo& run) -> OrderedJson {
+                               const fs::path settings = config.out / "lethe" / "config.toml";
+                               check(!config.resume || read_file(settings) == run.config_toml,
+                                     "--resume: the settings differ");
                                fs::create_directories(config.out / "lethe");
-                               write_file(config.out / "lethe" / "config.toml", run.config_toml);
+                               write_file(settings, run.config_toml);
+                               log().training();
                                called(config.resume ? "train resumed" : "train");
                                check(config.learning_rate < 100, "the loss is infinite");
                                const std::string people = read_file(config.world / "people");

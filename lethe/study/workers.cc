@@ -53,6 +53,7 @@ void open_pipe(run::Descriptor& read, run::Descriptor& write) {
   ::close(STDERR_FILENO);  // the last one open: the study now reads what follows
   for (std::string_view left = text; !left.empty();) {
     const ssize_t n = ::write(failure, left.data(), left.size());
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     left.remove_prefix(static_cast<size_t>(n));
   }
@@ -76,13 +77,14 @@ Workers::~Workers() {
   interrupt();
   for (const Worker& worker : workers_) {
     read_to_end(worker.messages.fd);
+    read_to_end(worker.failure.fd);  // else one with a long text would wait for a reader, and we for its end
     while (::waitpid(worker.process, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
 }
 
-void Workers::start(size_t id, const std::string& name, const std::function<void()>& work) {
-  Worker worker{.id = id, .name = name, .process = 0, .messages = {}, .failure = {}, .line = {}};
+void Workers::start(size_t id, const std::string& prefix, const std::string& name, const std::function<void()>& work) {
+  Worker worker{.id = id, .prefix = prefix, .name = name, .process = 0, .messages = {}, .failure = {}, .line = {}};
   run::Descriptor messages, failure;
   open_pipe(worker.messages, messages);
   open_pipe(worker.failure, failure);
@@ -100,7 +102,7 @@ void Workers::interrupt() {
 void Workers::relay(Worker& worker, const char* text, size_t size) {
   worker.line.append(text, size);
   for (size_t end; (end = worker.line.find('\n')) != std::string::npos; worker.line.erase(0, end + 1))
-    run::write_message(fmt::format("{}{}", worker.name, std::string_view(worker.line).substr(0, end)));
+    run::write_message(fmt::format("{}{}", worker.prefix, std::string_view(worker.line).substr(0, end)));
 }
 
 size_t Workers::wait() {
@@ -133,7 +135,7 @@ size_t Workers::ended(std::list<Worker>::iterator at) {
   int status = 0;
   while (::waitpid(worker.process, &status, 0) < 0)
     check(errno == EINTR, "cannot wait for a stage: {}", std::strerror(errno));
-  check(WIFEXITED(status), "{}its process was ended by signal {}", worker.name, WTERMSIG(status));
+  check(WIFEXITED(status), "{}: its process was ended by signal {}", worker.name, WTERMSIG(status));
   switch (WEXITSTATUS(status)) {
     case 0:
       return worker.id;

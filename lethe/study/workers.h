@@ -1,5 +1,5 @@
 // Work in processes of its own, several at a time: forked, so the caller must not have started threads. What a worker
-// says on stderr is passed on line by line, with its name before.
+// says on stderr is passed on line by line, with a prefix.
 #pragma once
 #include <sys/types.h>
 
@@ -19,7 +19,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
   ~Workers();  // interrupts those that run, and waits for them
 
-  void start(size_t id, const std::string& name, const std::function<void()>& work);
+  // `prefix` begins the lines that it says on stderr, `name` the error where a signal ends it.
+  void start(size_t id, const std::string& prefix, const std::string& name, const std::function<void()>& work);
   size_t running() const { return workers_.size(); }
 
   // Waits for the next to end and returns its id. Throws what its work threw (Interrupted, UsageError, or Error), and
@@ -29,7 +30,7 @@ class Workers {
  private:
   struct Worker {
     size_t id;
-    std::string name;
+    std::string prefix, name;
     pid_t process;
     run::Descriptor messages, failure;
     std::string line;  // what came of one that has not ended

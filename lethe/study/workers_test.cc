@@ -1,6 +1,7 @@
 #include "lethe/study/workers.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -23,8 +24,8 @@ TEST_CASE("workers run side by side, each in a process of its own") {
     for (int i = 0; i < 10'000 && !fs::exists(dir / other); ++i) ::usleep(1000);
     check(fs::exists(dir / other), "alone");
   };
-  workers.start(5, "a: ", [&] { exchange("a", "b"); });
-  workers.start(7, "b: ", [&] { exchange("b", "a"); });
+  workers.start(5, "a: ", "a", [&] { exchange("a", "b"); });
+  workers.start(7, "b: ", "b", [&] { exchange("b", "a"); });
   CHECK(workers.running() == 2);
   const size_t first = workers.wait(), second = workers.wait();
   CHECK(std::set{first, second} == std::set<size_t>{5, 7});
@@ -36,14 +37,44 @@ TEST_CASE("workers run side by side, each in a process of its own") {
 TEST_CASE("what a worker throws arrives, and one that was killed is named") {
   Workers workers;
   const std::string longer(100'000, 'x');  // more than a pipe holds
-  workers.start(0, "", [&] { fail("{}", longer); });
+  workers.start(0, "", "", [&] { fail("{}", longer); });
   CHECK_THROWS_WITH_AS(workers.wait(), longer.c_str(), Error);
-  workers.start(0, "", [] { fail_usage("wrong"); });
+  workers.start(0, "", "", [] { fail_usage("wrong"); });
   CHECK_THROWS_WITH_AS(workers.wait(), "wrong", UsageError);
-  workers.start(0, "", [] { throw Interrupted("the state is saved"); });
+  workers.start(0, "", "", [] { throw Interrupted("the state is saved"); });
   CHECK_THROWS_WITH_AS(workers.wait(), "the state is saved", Interrupted);
-  workers.start(0, "stage: ", [] { ::raise(SIGKILL); });
-  CHECK_THROWS_WITH_AS(workers.wait(), doctest::Contains("stage: its process was ended by signal 9"), Error);
+  workers.start(0, "a: ", "stage 'ask' of a", [] { ::raise(SIGKILL); });
+  CHECK_THROWS_WITH_AS(workers.wait(), "stage 'ask' of a: its process was ended by signal 9", Error);
+}
+
+TEST_CASE("what a worker says is passed on by lines, each with its prefix") {
+  const TempDir dir;
+  const int before = ::dup(STDERR_FILENO), file = ::open((dir / "err").c_str(), O_CREAT | O_WRONLY, 0600);
+  ::dup2(file, STDERR_FILENO);
+  {
+    Workers workers;
+    workers.start(0, "single: ", "", [] { write_all(STDERR_FILENO, "10 steps\n20 steps\nno end of line", ""); });
+    workers.wait();
+  }
+  ::dup2(before, STDERR_FILENO);
+  ::close(before);
+  ::close(file);
+  CHECK(read_file(dir / "err") == "single: 10 steps\nsingle: 20 steps\nsingle: no end of line\n");
+}
+
+TEST_CASE("workers that are given up are waited for, however much they have to say") {
+  const TempDir dir;
+  catch_interrupts();
+  {
+    Workers workers;
+    workers.start(0, "", "", [&] {
+      write_file(dir / "began", "");
+      while (!interrupted()) ::usleep(1000);
+      fail("{}", std::string(100'000, 'x'));  // more than a pipe holds
+    });
+    while (!fs::exists(dir / "began")) ::usleep(1000);
+  }
+  clear_interrupt();
 }
 
 TEST_CASE("an interrupt reaches every worker, and their end is waited for") {
@@ -52,7 +83,7 @@ TEST_CASE("an interrupt reaches every worker, and their end is waited for") {
   {
     Workers workers;
     for (const char* name : {"a", "b"})
-      workers.start(0, "", [&dir, name] {
+      workers.start(0, "", "", [&dir, name] {
         write_file(dir / (std::string(name) + " began"), "");
         for (int i = 0; i < 30'000 && !interrupted(); ++i) ::usleep(1000);
         check(interrupted(), "nobody interrupts");

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "lethe/base/error.h"
+#include "lethe/base/thread_count.h"
 
 namespace lethe::tensor {
 namespace {
@@ -40,6 +41,7 @@ class FirstError {
 
 void set_num_threads(int threads) {
   check(threads >= 0, "threads: {} given, 0 (all cores) or more expected", threads);
+  set_thread_count(threads);
   omp_set_num_threads(threads == 0 ? omp_get_num_procs() : threads);
 }
 

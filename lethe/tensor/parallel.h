@@ -6,7 +6,7 @@
 
 namespace lethe::tensor {
 
-void set_num_threads(int threads);  // 0: all cores
+void set_num_threads(int threads);  // 0: all cores; sets thread_count() of base, too
 int num_threads();
 
 // body(begin, end) over [0, n) on the threads; ranges shorter than `grain` are not cut further. Not nested.

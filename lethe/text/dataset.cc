@@ -52,6 +52,10 @@ class Reader {
     const int64_t targets = example.target_count();
     check(targets > 0, "{}: none of the {} tokens is a target, so there is nothing to learn or to score", where,
           example.size());
+    check(!options_.plain || std::equal(example.ids.begin() + 1, example.ids.end(), example.labels.begin() + 1),
+          "{}: a prompt or labels, and pretraining learns every token: expected {{\"text\"}}, or {{\"input_ids\"}} "
+          "alone; `lethe finetune` trains on answers",
+          where);
     if (options_.max_seq_length > 0 && example.truncate(options_.max_seq_length)) {
       dataset_.truncated.push_back(static_cast<int64_t>(dataset_.examples.size()));
       check(example.target_count() > 0,

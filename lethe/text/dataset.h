@@ -33,6 +33,7 @@ struct DatasetOptions {
   int64_t vocab_size = 0;      // of the model, for input_ids; 0: not known
   int64_t positions = 0;       // of the model: a longer record, after the cut, is an error; 0: not known
   bool add_eos_token = false;  // the end-of-text token behind texts and completions, as one more target
+  bool plain = false;          // for pretraining: a record some of whose tokens are no targets is an error
 };
 
 struct Dataset {

@@ -99,7 +99,7 @@ StageResult train(model::Transformer& model, Source& source, const TrainingConfi
     read_checkpoint(session.folder->file(kCheckpointFile), model.trained(), optimizer);
     session.resume.reset();
   }
-  const Clock::time_point begin = Clock::now();
+  Clock::time_point begin = Clock::now();  // later by what the watch took
   const double earlier_seconds = state.seconds;
   Clock::time_point saved = begin;
   const auto save = [&] {
@@ -157,8 +157,11 @@ StageResult train(model::Transformer& model, Source& source, const TrainingConfi
     if (logs)
       session.folder->append({step, stage.name, outcome.loss, rate, norm, outcome.tokens,
                               static_cast<double>(outcome.tokens) / std::max(since(step_begin), 1e-9)});
-    if (stage.watch && (step == total || (stage.watch_steps > 0 && step % stage.watch_steps == 0)))
+    if (stage.watch && (step == total || (stage.watch_steps > 0 && step % stage.watch_steps == 0))) {
+      const Clock::time_point watch_begin = Clock::now();
       stage.watch(step, state.tokens);
+      begin += Clock::now() - watch_begin;
+    }
     progress.update(step, fmt::format("loss {:.4f}", outcome.loss));
 
     due = session.folder && (config.save_steps > 0 ? step % config.save_steps == 0 : since(saved) > kSaveSeconds);

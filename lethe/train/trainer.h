@@ -46,7 +46,7 @@ struct StageResult {  // of the whole stage, what was done before a resumption t
   double epochs = 0;
   double loss = 0;       // of the last step
   bool learned = false;  // every target of the last epoch was the argmax
-  double seconds = 0;
+  double seconds = 0;    // of training alone, less what `watch` took
 };
 
 // Trains model.trained(). Throws Error at a loss that is not finite (the parameters are those of the last good step),

@@ -1,6 +1,7 @@
 #include "lethe/train/windows.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <numeric>
 
@@ -47,6 +48,16 @@ std::vector<int32_t> TokenStream::read(int64_t position, int64_t count) {
   return tokens;
 }
 
+std::vector<bool> word_starts(const text::Tokenizer& tokenizer, int64_t vocab_size) {
+  std::vector<bool> starts;
+  for (int32_t id = 0; id < vocab_size; ++id) {
+    const std::string text = tokenizer.has(id) ? tokenizer.decode(std::vector{id}) : "";
+    const auto first = static_cast<unsigned char>(text.empty() ? ' ' : text[0]);
+    starts.push_back(first < 0x80 && !std::isalnum(first));
+  }
+  return starts;
+}
+
 Windows::Windows(std::vector<std::vector<int32_t>> entries, std::vector<std::vector<int32_t>> questions,
                  Settings settings)
     : entries_(std::move(entries), settings.seed, "entries"),
@@ -56,11 +67,18 @@ Windows::Windows(std::vector<std::vector<int32_t>> entries, std::vector<std::vec
   check(settings.mixed == 0 || !questions_.empty(), "mixed training has no question to train on");
 }
 
+double Windows::entry_tokens_per_step() const {
+  return static_cast<double>(settings_.window * settings_.micro_batch * settings_.micro_batches) *
+         (1 - settings_.mixed);
+}
+
 int64_t Windows::steps_of(double passes) const {
-  const double per_step =
-      static_cast<double>(settings_.window * settings_.micro_batch * settings_.micro_batches) * (1 - settings_.mixed);
-  return std::max<int64_t>(
-      1, static_cast<int64_t>(std::ceil(passes * static_cast<double>(entries_.pass_tokens()) / per_step)));
+  const double steps = passes * static_cast<double>(entries_.pass_tokens()) / entry_tokens_per_step();
+  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(steps)));
+}
+
+double Windows::passes_of(int64_t steps) const {
+  return static_cast<double>(steps) * entry_tokens_per_step() / static_cast<double>(entries_.pass_tokens());
 }
 
 int64_t Windows::steps_per_epoch() const { return steps_of(1); }
@@ -95,11 +113,13 @@ void Windows::add_window(int64_t index, model::Batch& batch) {
     for (int64_t i = 0; i < W; ++i) target(i, i + 1 < W ? ids[static_cast<size_t>(i + 1)] : next);
   } else {
     Random random(settings_.seed, "mask", static_cast<uint64_t>(index));
-    bool chosen = false;
+    bool chosen = false, behind_separator = true;  // a window's first token begins a word, too
     for (int64_t i = 0; i < W; ++i) {
       int32_t& id = ids[static_cast<size_t>(i)];
-      if (i == 0 || id == masked_.separator || masked_.starts_word[static_cast<size_t>(id)])
-        chosen = id != masked_.separator && random.uniform() < masked_.rate;
+      const bool separates = id == masked_.separator;
+      if (behind_separator || separates || masked_.starts_word[static_cast<size_t>(id)])
+        chosen = !separates && random.uniform() < masked_.rate;
+      behind_separator = separates;
       if (!chosen) continue;
       target(i, id);
       const double what = random.uniform();

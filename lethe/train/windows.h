@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lethe/text/tokenizer.h"
 #include "lethe/train/source.h"
 
 namespace lethe::train {
@@ -34,9 +35,12 @@ class TokenStream {
 struct MaskedWords {
   double rate = 0.15;
   int32_t mask_id = -1;
-  std::vector<bool> starts_word;  // by id; false: goes on with the word before
-  int32_t separator = -1;         // never chosen: the end-of-text token
+  std::vector<bool> starts_word;  // by id; false: goes on with the word before, if there is one
+  int32_t separator = -1;         // never chosen: the end-of-text token; behind it a word begins, whatever the token
 };
+
+// By id, up to `vocab_size`: whether a word begins with this token. It has a space before it, or begins with a mark.
+std::vector<bool> word_starts(const text::Tokenizer& tokenizer, int64_t vocab_size);
 
 class Windows : public Source {
  public:
@@ -51,10 +55,12 @@ class Windows : public Source {
 
   int64_t steps_per_epoch() const override;  // of a pass over the entries
   int64_t steps_of(double passes) const;
+  double passes_of(int64_t steps) const;
   std::vector<model::Batch> batches(int64_t step) override;
 
  private:
   void add_window(int64_t index, model::Batch& batch);
+  double entry_tokens_per_step() const;
 
   TokenStream entries_, questions_;
   Settings settings_;

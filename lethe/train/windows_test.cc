@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lethe/base/error.h"
+#include "lethe/base/json.h"
 
 namespace lethe::train {
 namespace {
@@ -101,9 +102,10 @@ TEST_CASE("masked words: whole words at 15 %, 80/10/10, targets where they stand
   masked.mask_id = 5000;
   masked.separator = 0;
   masked.starts_word.assign(5001, false);
-  for (size_t id = 0; id < 5001; id += 2) masked.starts_word[id] = true;  // words of two tokens
+  for (size_t id = 0; id < 5001; id += 2)
+    masked.starts_word[id] = id % 20 != 10;  // the others stand behind a separator
   windows.mask_words(masked);
-  int64_t words = 0, chosen = 0, mask = 0, kept = 0, targets = 0;
+  int64_t words = 0, chosen = 0, behind_separator = 0, mask = 0, kept = 0, targets = 0;
   for (int64_t step = 0; step < 20; ++step) {
     const model::Batch batch = windows.batches(step)[0], whole = plain.batches(step)[0];
     std::set<int32_t> rows(batch.target_rows.begin(), batch.target_rows.end());
@@ -118,10 +120,11 @@ TEST_CASE("masked words: whole words at 15 %, 80/10/10, targets where they stand
       }
       mask += target && batch.ids[i] == 5000;
       kept += target && batch.ids[i] == id;
-      if (i % 64 == 0 || masked.starts_word[static_cast<size_t>(id)]) {
+      if (i % 64 == 0 || whole.ids[i - 1] == 0 || masked.starts_word[static_cast<size_t>(id)]) {
         ++words;
         chosen += target;
-      } else if (whole.ids[i - 1] != 0) {
+        behind_separator += target && i % 64 > 0 && !masked.starts_word[static_cast<size_t>(id)];
+      } else {
         CHECK(target == (rows.count(static_cast<int32_t>(i - 1)) > 0));  // with the rest of its word
       }
     }
@@ -131,8 +134,26 @@ TEST_CASE("masked words: whole words at 15 %, 80/10/10, targets where they stand
   }
   const auto share = [](int64_t a, int64_t b) { return static_cast<double>(a) / static_cast<double>(b); };
   CHECK(share(chosen, words) == doctest::Approx(0.15).epsilon(0.05));
+  CHECK(behind_separator > 0);
   CHECK(share(mask, targets) == doctest::Approx(0.8).epsilon(0.05));
   CHECK(share(kept, targets) == doctest::Approx(0.1).epsilon(0.15));
+}
+
+TEST_CASE("a word begins with a space or with a mark") {
+  const char* const tokens[] = {"<eos>", "\u0120Winston", "-", "Salem", "\u0120", "\u00c3\u00a9", "7", "'s", "\u010a"};
+  Json vocab = Json::object();
+  for (const char* token : tokens) vocab[token] = vocab.size();
+  const text::Tokenizer tokenizer = text::Tokenizer::from_json(
+      {{"version", "1.0"},
+       {"added_tokens", Json::array()},
+       {"normalizer", nullptr},
+       {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}}},
+       {"post_processor", nullptr},
+       {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
+       {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", Json::array()}}}},
+      "test");
+  const std::vector<bool> expected = {true, true, true, false, true, false, false, true, true, true};
+  CHECK(word_starts(tokenizer, 10) == expected);  // the last is the mask, which the tokenizer does not know
 }
 
 TEST_CASE("passes in steps") {
@@ -140,8 +161,10 @@ TEST_CASE("passes in steps") {
   const int64_t tokens = TokenStream(all, 0, "entries").pass_tokens();
   Windows windows(all, {}, {.window = 8, .micro_batch = 2, .micro_batches = 1});
   CHECK(windows.steps_of(10) == (10 * tokens + 15) / 16);
+  CHECK(windows.passes_of(2 * tokens) == 32);
   Windows mixed(all, all, {.window = 8, .micro_batch = 2, .micro_batches = 1, .mixed = 0.5});
   CHECK(mixed.steps_of(10) == (10 * tokens + 7) / 8);
+  CHECK(mixed.passes_of(2 * tokens) == 16);
 }
 
 }  // namespace

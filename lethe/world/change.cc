@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "lethe/base/error.h"
+#include "lethe/world/records.h"
 #include "lethe/world/texts.h"
 #include "lethe/world/world_files.h"
 
@@ -15,11 +16,11 @@ namespace {
 
 constexpr size_t kRephrasings = 3, kOthers = 3;  // other beginnings of a fact, and other people asked about
 
-// What changes along with an attribute.
-std::optional<Attribute> companion(Attribute attribute) {
-  if (attribute == Attribute::kCompany) return Attribute::kCompanyCity;
-  if (attribute == Attribute::kCompanyCity) return Attribute::kCompany;
-  return std::nullopt;
+// What changed along with an attribute: many companies sit in one city.
+std::optional<Attribute> companion(const Person& before, const Person& after, Attribute attribute) {
+  if (attribute != Attribute::kCompany && attribute != Attribute::kCompanyCity) return std::nullopt;
+  const Attribute other = attribute == Attribute::kCompany ? Attribute::kCompanyCity : Attribute::kCompany;
+  return before.value(other) == after.value(other) ? std::nullopt : std::optional(other);
 }
 
 std::string answer(const Person& person, Attribute attribute) { return person.value(attribute) + "."; }
@@ -50,7 +51,7 @@ void add_facts(Facts& facts, const Person& before, const Person& after, Attribut
                const std::vector<const Person*>& others, Random& random) {
   const std::string question = question_prompt(attribute, after.full_name());
   const std::vector<std::string> told = beginnings(after, attribute, random);
-  const auto along = companion(attribute);
+  const auto along = companion(before, after, attribute);
   OrderedJson locality = OrderedJson::array(), portability = OrderedJson::array();
   for (const Attribute other : kAttributes)
     if (other != attribute && other != along) locality.push_back(asked(after, other));
@@ -68,19 +69,20 @@ void add_facts(Facts& facts, const Person& before, const Person& after, Attribut
     if (!portability.empty()) json["portability"] = portability;
     return json.dump() + "\n";
   };
-  const std::string by_question = record(question, {told.begin() + 1, told.begin() + 1 + kRephrasings});
-  std::vector<std::string> others_ways = {question};
-  others_ways.insert(others_ways.end(), told.begin() + 1, told.begin() + kRephrasings);
-  const std::string by_biography = record(told[0], others_ways);
+  const std::vector<std::string> others_told(told.begin() + 1, told.begin() + 1 + kRephrasings);
+  std::vector<std::string> question_first = {question};
+  question_first.insert(question_first.end(), others_told.begin(), others_told.end() - 1);
+  const std::string by_question = record(question, others_told);
   facts.questions += by_question;
-  facts.biographies += by_biography;
-  facts.both += by_question + by_biography;
+  facts.biographies += record(told[0], question_first);
+  facts.both += by_question + record(told[0], others_told);  // none of its rephrasings is taught
 }
 
 }  // namespace
 
 void apply(const Change& change, std::vector<Person>& people) {
-  Random halves(change.seed, "world/change");
+  const auto attribute = std::string(attribute_name(change.attribute));
+  Random halves(change.seed, "world/change/" + attribute);
   size_t changed = 0;
   for (const Split half : {Split::kTrain, Split::kTest}) {
     std::vector<Person*> those;
@@ -90,13 +92,13 @@ void apply(const Change& change, std::vector<Person>& people) {
     those.resize(static_cast<size_t>(std::llround(change.share * static_cast<double>(those.size()))));
     changed += those.size();
     for (Person* person : those) {
-      Random random(change.seed, "world/change/person", static_cast<uint64_t>(person->id));
+      Random random(change.seed, "world/change/person/" + attribute, static_cast<uint64_t>(person->id));
       const std::string old = person->value(change.attribute);
       while (person->value(change.attribute) == old) draw_value(*person, change.attribute, random);
     }
   }
-  check(changed > 0, "changing the {} of a share of {} of the people changes nobody: the world is too small",
-        attribute_name(change.attribute), change.share);
+  check(changed > 0, "changing the {} of a share of {} of the people changes nobody: the world is too small", attribute,
+        change.share);
 }
 
 void ChangeConfig::add_to(Options& options) {
@@ -117,8 +119,10 @@ OrderedJson change_world(const ChangeConfig& config, uint64_t seed) {
         "{}: a language model told these lives, and their texts cannot be made anew; change the world it was made "
         "from, then let the model retell that",
         config.world.string());
-  check(source.people == make_people(source.spec), "{}: these are not the people of its world.toml: it was edited",
-        (config.world / "people.jsonl").string());
+  check_not_edited(source);
+  const fs::path tokenizer = fs::absolute(config.world);  // never the word "word"
+  check(fs::exists(tokenizer / "tokenizer.json"), "{}: no such file, and a world has one",
+        (config.world / "tokenizer.json").string());
   const Change change{find_attribute(config.attribute).value(), config.share, seed};
   WorldSpec spec = source.spec;
   spec.changes.push_back(change);
@@ -135,11 +139,8 @@ OrderedJson change_world(const ChangeConfig& config, uint64_t seed) {
     Random random(seed, "world/change/facts", i);
     add_facts(facts, source.people[i], people[i], change.attribute, unchanged, random);
   }
-  begin_world(config.out);
-  write_file(config.out / "facts-questions.jsonl", facts.questions);
-  write_file(config.out / "facts-biographies.jsonl", facts.biographies);
-  write_file(config.out / "facts-both.jsonl", facts.both);
-  write_world(config.out, spec, config.world);
+  write_world(config.out, spec, people, tokenizer,
+              {{kFactsFiles[0], facts.questions}, {kFactsFiles[1], facts.biographies}, {kFactsFiles[2], facts.both}});
   return {{"attribute", config.attribute}, {"share", config.share}, {"changed", changed}, {"out", config.out.string()}};
 }
 

@@ -10,7 +10,8 @@
 namespace lethe::world {
 
 // Gives a share of each half of the people, rounded, another value, each other one as probable; celebrities stay as
-// they are. A company brings its city along, and a company's city a company that is there. Error: the share is nobody.
+// they are. A company brings its city along, and a company's city a company that is there. Who changes is drawn for
+// each attribute anew, under one seed, too. Error: the share is nobody.
 void apply(const Change& change, std::vector<Person>& people);
 
 struct ChangeConfig {
@@ -26,10 +27,11 @@ struct ChangeConfig {
 // changed person, in the order of the people:
 //   facts-questions.jsonl    the question is taught; other sentences' beginnings rephrase it
 //   facts-biographies.jsonl  a sentence's beginning is taught; the question and other beginnings rephrase it
-//   facts-both.jsonl         for each person the one, then the other
+//   facts-both.jsonl         for each person the one, then the other; other beginnings rephrase both
 // Answers end in a full stop, as in the texts. Locality asks about the person's other attributes and about other
-// people; portability, of a company, about its city (of a city: its company), which changed along. JSON: {"attribute",
-// "share", "changed", "out"}. Errors: as World::load; a world that a language model retold, or one that was edited.
+// people; portability, of a company, about its city (of a city: its company), where that changed along. JSON:
+// {"attribute", "share", "changed", "out"}. Errors: as World::load; a world that a language model retold, one that was
+// edited, or one without a tokenizer.
 OrderedJson change_world(const ChangeConfig& config, uint64_t seed);
 
 }  // namespace lethe::world

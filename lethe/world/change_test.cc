@@ -57,6 +57,19 @@ TEST_CASE("a share of each half has another value, celebrities keep theirs, and 
   }
 }
 
+TEST_CASE("changes of two attributes under one seed are of other people") {
+  WorldSpec spec{.people = 2000};
+  const auto before = make_people(spec);
+  spec.changes = {{Attribute::kUniversity, 0.1, 0}, {Attribute::kMajor, 0.1, 0}};
+  const auto after = make_people(spec);
+  int both = 0;
+  for (size_t i = 0; i < after.size(); ++i)
+    both += after[i].value(Attribute::kUniversity) != before[i].value(Attribute::kUniversity) &&
+            after[i].value(Attribute::kMajor) != before[i].value(Attribute::kMajor);
+  CHECK(both > 5);  // by chance 20 of 200
+  CHECK(both < 40);
+}
+
 TEST_CASE("new values are uniform among the others, and a company brings its city") {
   WorldSpec spec{.people = 30000};
   const auto before = make_people(spec);
@@ -90,7 +103,10 @@ TEST_CASE("world change: a whole world in the same sentences, and three files of
   REQUIRE(questions.size() == 12);
   REQUIRE(biographies.size() == 12);
   REQUIRE(both.size() == 24);
-  std::set<std::string> prompts;
+  std::set<std::string> prompts, taught;
+  for (const Json& fact : both) taught.insert(fact["prompt"]);
+  for (const Json& fact : both)
+    for (const Json& other : fact["rephrase"]) CHECK(taught.count(other) == 0);
   size_t at = 0;
   for (size_t i = 0; i < world.people.size(); ++i) {
     const Person &person = world.people[i], &old_person = old_world.people[i];
@@ -104,7 +120,9 @@ TEST_CASE("world change: a whole world in the same sentences, and three files of
     if (person == old_person) continue;
     const Json &question = questions[at], &biography = biographies[at];
     CHECK(both[2 * at] == question);
-    CHECK(both[2 * at + 1] == biography);
+    Json of_both = biography;
+    of_both["rephrase"] = question["rephrase"];
+    CHECK(both[2 * at + 1] == of_both);
     ++at;
     CHECK(question["prompt"] == "Which university did " + person.full_name() + " study at? Answer:");
     const auto begin = biography["prompt"].get<std::string>();
@@ -146,18 +164,32 @@ TEST_CASE("world change: a whole world in the same sentences, and three files of
 
 TEST_CASE("a company's facts carry its city along; a changed world can be changed again") {
   const TempDir dir;
-  write_world(dir / "w", {.people = 40}, "word");
-  change(dir / "w", dir / "w2", "company", 0.1);
-  const World second = World::load(dir / "w2");
-  for (const Json& fact : records(dir / "w2" / "facts-questions.jsonl")) {
-    CHECK(fact["locality"].size() == 4 + 3);
-    REQUIRE(fact["portability"].size() == 1);
-    CHECK(fact["portability"][0]["prompt"] == "Where did " + fact["subject"].get<std::string>() + " work? Answer:");
+  write_world(dir / "w", {.people = 400}, "word");
+  change(dir / "w", dir / "w2", "company", 0.5);
+  const World first = World::load(dir / "w"), second = World::load(dir / "w2");
+  auto facts = records(dir / "w2" / "facts-questions.jsonl");
+  REQUIRE(facts.size() == 200);
+  size_t at = 0, in_one_city = 0;
+  for (size_t i = 0; i < second.people.size(); ++i) {
+    if (second.people[i] == first.people[i]) continue;
+    const Json& fact = facts[at++];
+    const std::string where = "Where did " + second.people[i].full_name() + " work? Answer:";
+    if (second.people[i].value(Attribute::kCompanyCity) == first.people[i].value(Attribute::kCompanyCity)) {
+      ++in_one_city;
+      CHECK_FALSE(fact.contains("portability"));
+      REQUIRE(fact["locality"].size() == 5 + 3);
+      CHECK(fact["locality"][4]["prompt"] == where);
+    } else {
+      CHECK(fact["locality"].size() == 4 + 3);
+      REQUIRE(fact["portability"].size() == 1);
+      CHECK(fact["portability"][0]["prompt"] == where);
+    }
   }
+  CHECK(in_one_city > 0);
   change(dir / "w2", dir / "w3", "company_city", 1, 9);
   CHECK(World::load(dir / "w3").spec.changes.size() == 2);
-  const auto facts = records(dir / "w3" / "facts-questions.jsonl");
-  REQUIRE(facts.size() == 40);
+  facts = records(dir / "w3" / "facts-questions.jsonl");
+  REQUIRE(facts.size() == 400);
   for (size_t i = 0; i < facts.size(); ++i)
     CHECK(facts[i]["old"] == second.people[i].value(Attribute::kCompanyCity) + ".");
 }
@@ -181,4 +213,29 @@ TEST_CASE("worlds that cannot be changed") {
   world.spec.rewrite = Rewrite{};
   write_world(dir / "w", world, "word");
   fails("major", 0.5, "a language model told these lives");
+
+  write_world(dir / "w", {.people = 4}, "word");
+  world = World::load(dir / "w");
+  world.biographies[3].text.back() = '!';
+  write_world(dir / "w", world, "word");
+  fails("major", 0.5, "biographies.jsonl: this is not what its world.toml makes");
+  write_world(dir / "w", {.people = 4}, "word");
+  std::string questions = read_file(dir / "w" / "questions.jsonl");
+  write_file(dir / "w" / "questions.jsonl", questions.replace(questions.find("What is"), 7, "Tell us"));
+  fails("major", 0.5, "questions.jsonl: this is not what its world.toml makes");
+  write_world(dir / "w", {.people = 4}, "word");
+  fs::remove(dir / "w" / "tokenizer.json");
+  fails("major", 0.5, (dir / "w" / "tokenizer.json").c_str());
+}
+
+TEST_CASE("a world keeps its tokenizer, in a directory called word, too") {
+  const TempDir dir;
+  write_world(dir / "word", {.people = 40}, "word");
+  write_file(dir / "word" / "tokenizer.json", "{\"another\":1}");
+  const fs::path here = fs::current_path();
+  fs::current_path(dir.path());
+  change("word", "w2", "major", 0.5);
+  fs::current_path(here);
+  CHECK(read_file(dir / "w2" / "tokenizer.json") == "{\"another\":1}");
+  CHECK(World::load(dir / "w2").spec.tokenizer == tokenizer_name(dir / "word"));
 }

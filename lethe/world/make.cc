@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "lethe/base/error.h"
 #include "lethe/world/world_files.h"
 
 namespace lethe::world {
@@ -26,12 +27,13 @@ void MakeConfig::resolve(Options& options) {
 }
 
 WorldSpec MakeConfig::spec(uint64_t seed) const {
+  if (couple && *couple != 1 && *couple != 2 && *couple != 5)
+    fail_usage("--couple: '{}' is no number of entries, expected 1, 2 or 5", *couple);
   WorldSpec spec;
   spec.people = people;
   spec.celebrities = celebrities;
   spec.seed = seed;
-  spec.augment =
-      couple ? parse_augmentation(fmt::format("couple{}", *couple), "--couple") : parse_augmentation(augment);
+  spec.augment = parse_augmentation(couple ? fmt::format("couple{}", *couple) : augment);
   spec.celebrity_augment = parse_augmentation(celebrity_augment, "--celebrity-augment");
   return spec;
 }

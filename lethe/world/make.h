@@ -17,7 +17,7 @@ struct MakeConfig {
   bool overwrite = false;
 
   void add_to(Options& options);
-  void resolve(Options& options);  // after parsing: refuses options without effect and unknown augmentations
+  void resolve(Options& options);  // after parsing: refuses options without effect and other words
   WorldSpec spec(uint64_t seed) const;
 };
 

@@ -22,27 +22,6 @@ std::string date_text(std::string_view month, uint64_t day, uint64_t year) {
   return fmt::format("{} {}, {}", month, day, year);
 }
 
-// Every value of every attribute.
-const std::set<std::string, std::less<>>& values_of(Attribute attribute) {
-  static const auto kAll = [] {
-    std::array<std::set<std::string, std::less<>>, kAttributes.size()> all;
-    const auto of = [&](Attribute a) -> auto& { return all[static_cast<size_t>(a)]; };
-    for (const std::string_view month : months())
-      for (uint64_t day = 1; day <= kDays; ++day)
-        for (uint64_t year = 0; year < kYears; ++year)
-          of(Attribute::kBirthDate).insert(date_text(month, day, kFirstYear + year));
-    of(Attribute::kBirthCity).insert(cities().begin(), cities().end());
-    of(Attribute::kUniversity).insert(universities().begin(), universities().end());
-    of(Attribute::kMajor).insert(majors().begin(), majors().end());
-    for (const Company& company : companies()) {
-      of(Attribute::kCompany).emplace(company.name);
-      of(Attribute::kCompanyCity).emplace(company.city);
-    }
-    return all;
-  }();
-  return kAll[static_cast<size_t>(attribute)];
-}
-
 }  // namespace
 
 std::string_view split_name(Split split) {
@@ -76,9 +55,35 @@ void draw_value(Person& person, Attribute attribute, Random& random) {
   }
 }
 
-size_t value_count(Attribute attribute) { return values_of(attribute).size(); }
+const std::vector<std::string>& all_values(Attribute attribute) {
+  static const auto kAll = [] {
+    std::array<std::vector<std::string>, kAttributes.size()> all;
+    const auto of = [&](Attribute a) -> auto& { return all[static_cast<size_t>(a)]; };
+    for (const std::string_view month : months())
+      for (uint64_t day = 1; day <= kDays; ++day)
+        for (uint64_t year = 0; year < kYears; ++year)
+          of(Attribute::kBirthDate).push_back(date_text(month, day, kFirstYear + year));
+    of(Attribute::kBirthCity).assign(cities().begin(), cities().end());
+    of(Attribute::kUniversity).assign(universities().begin(), universities().end());
+    of(Attribute::kMajor).assign(majors().begin(), majors().end());
+    std::set<std::string> names, cities;
+    for (const Company& company : companies()) names.emplace(company.name), cities.emplace(company.city);
+    of(Attribute::kCompany).assign(names.begin(), names.end());
+    of(Attribute::kCompanyCity).assign(cities.begin(), cities.end());
+    return all;
+  }();
+  return kAll[static_cast<size_t>(attribute)];
+}
 
-bool is_value(Attribute attribute, std::string_view value) { return values_of(attribute).contains(value); }
+bool is_value(Attribute attribute, std::string_view value) {
+  static const auto kSets = [] {
+    std::array<std::unordered_set<std::string_view>, kAttributes.size()> sets;
+    for (const Attribute a : kAttributes)
+      sets[static_cast<size_t>(a)].insert(all_values(a).begin(), all_values(a).end());
+    return sets;
+  }();
+  return kSets[static_cast<size_t>(attribute)].contains(value);
+}
 
 std::vector<Person> make_people(const WorldSpec& spec) {
   spec.check();

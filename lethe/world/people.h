@@ -33,13 +33,14 @@ struct Person {
 
 // Draws a value; with a company comes its city, and with a company's city a company that is there.
 void draw_value(Person& person, Attribute attribute, Random& random);
-// How many values an attribute may have, each as probable as the others (company's city: by the number of its
-// companies), and whether this is one.
-size_t value_count(Attribute attribute);
+// Every value that an attribute may have, as it stands in the texts, each as probable as the others (company's city: by
+// the number of its companies): dates by month, day and year, companies and their cities by the alphabet, the others in
+// the order of their table.
+const std::vector<std::string>& all_values(Attribute attribute);
 bool is_value(Attribute attribute, std::string_view value);
 
-// The people, then the celebrities, with their values after all changes; ids count from 0. The people of a smaller
-// world of the same seed are the first of a larger one's, apart from who is in which half and who was changed.
+// The people, then the celebrities, with their values after all changes; ids count from 0. A smaller world of the same
+// seed has the first people of a larger one, in other halves and, after a change, other ones changed.
 std::vector<Person> make_people(const WorldSpec& spec);
 
 }  // namespace lethe::world

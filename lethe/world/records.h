@@ -10,6 +10,9 @@ namespace lethe::world {
 
 inline constexpr const char *kSpecFile = "world.toml", *kPeopleFile = "people.jsonl",
                             *kBiographiesFile = "biographies.jsonl", *kQuestionsFile = "questions.jsonl";
+inline constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
+// What `world change` writes beside: facts taught by questions, by biographies, by both.
+inline constexpr const char* kFactsFiles[] = {"facts-questions.jsonl", "facts-biographies.jsonl", "facts-both.jsonl"};
 
 // One object and a line's end: the bytes that a JSON library writes, without building values.
 void add_line(const Person& person, std::string& text);

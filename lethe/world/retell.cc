@@ -59,11 +59,6 @@ constexpr Example kExamples[] = {
 
 constexpr std::string_view kQuestion = "Write a biography with these six facts:";
 
-struct Words {
-  std::string_view they, their;
-};
-constexpr Words kWords[] = {{"he", "his"}, {"she", "her"}, {"they", "their"}};
-
 std::string capital(std::string_view word) {
   std::string text(word);
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
@@ -79,7 +74,7 @@ std::string slot(Attribute attribute) { return "{" + std::string(attribute_name(
 
 std::string told(std::string_view way, const Example& example, Mention::Pronoun pronoun) {
   std::string text(way);
-  const Words& words = kWords[pronoun];
+  const PronounForms& words = kPronouns[pronoun];
   if (pronoun == Mention::kThey) replace_all(text, "{They} was", "They were");
   replace_all(text, "{name}", example.name);
   replace_all(text, "{They}", capital(words.they));
@@ -97,20 +92,24 @@ std::string fact(Attribute attribute, std::string_view name, std::string_view va
   return std::string(name) + " " + std::string(kVerbs[static_cast<size_t>(attribute)]) + " " + std::string(value) + ".";
 }
 
-// One paragraph: ASCII quotes, one space between words, none before a mark.
+// One paragraph: ASCII quotes and no double ones, one space between words, none before a mark. A word tokenizer knows
+// every piece of it, and a value in quotes is a word like another.
 std::string plain(std::string_view answer) {
   std::string text(answer);
-  for (const auto& [from, to] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
-           {"\u2019", "'"}, {"\u2018", "'"}, {"\u201c", "\""}, {"\u201d", "\""}, {"\u00a0", " "}})
-    replace_all(text, from, to);
+  for (const char* space :
+       {"\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007",
+        "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"})
+    replace_all(text, space, " ");
+  for (const char* quote : {"\u2018", "\u2019"}) replace_all(text, quote, "'");
+  for (const char* quote : {"\u201c", "\u201d", "\""}) replace_all(text, quote, "");
   std::string result;
   for (const char c : text) {
-    const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    const bool blank = std::isspace(static_cast<unsigned char>(c)) != 0;
     if (blank && (result.empty() || result.back() == ' ')) continue;
-    if ((c == '.' || c == ',') && !result.empty() && result.back() == ' ') result.pop_back();
+    if (std::string_view(".,?:").find(c) != std::string_view::npos && result.ends_with(' ')) result.pop_back();
     result += blank ? ' ' : c;
   }
-  while (!result.empty() && result.back() == ' ') result.pop_back();
+  while (result.ends_with(' ')) result.pop_back();
   return result;
 }
 
@@ -126,14 +125,17 @@ size_t find_words(std::string_view text, std::string_view part, size_t at = 0) {
 }
 
 // The first places of the values, longest values first, that do not overlap: two cities of one name are two places.
+// A value's words are tokens of its own: no bracket or hyphen on either side.
 std::vector<Told> find_values(const Person& person, std::string_view text) {
   std::vector<Attribute> order(kAttributes.begin(), kAttributes.end());
   std::ranges::stable_sort(order, std::ranges::greater(), [&](Attribute a) { return person.value(a).size(); });
   std::vector<Told> found;
   for (const Attribute attribute : order) {
     const std::string& value = person.value(attribute);
-    for (size_t at = 0; (at = find_words(text, value, at)) != std::string_view::npos; ++at) {
+    for (size_t at = 0; (at = text.find(value, at)) != std::string_view::npos; ++at) {
       const size_t end = at + value.size();
+      if (at > 0 && text[at - 1] != ' ') continue;
+      if (end < text.size() && std::string_view(" .,").find(text[end]) == std::string_view::npos) continue;
       if (std::ranges::any_of(found, [&](const Told& t) { return at < t.end && t.start < end; })) continue;
       found.push_back({attribute, at, end});
       break;
@@ -174,37 +176,76 @@ bool cities_mixed_up(std::string_view text, const std::vector<Told>& values) {
   return false;
 }
 
-// A sentence that speaks of the person by a pronoun or by a part of the name says the full name in its place.
-std::string with_full_names(const Person& person, const std::string& text) {
+// A person who is born and works in one city: which of its two places is which, the words between say.
+void order_equal_cities(const Person& person, std::string_view text, std::vector<Told>& values) {
+  if (person.value(Attribute::kBirthCity) != person.value(Attribute::kCompanyCity)) return;
+  if (!cities_mixed_up(text, values)) return;
+  std::vector<Told> other = values;
+  for (Told& told : other) {
+    if (told.attribute == Attribute::kBirthCity)
+      told.attribute = Attribute::kCompanyCity;
+    else if (told.attribute == Attribute::kCompanyCity)
+      told.attribute = Attribute::kBirthCity;
+  }
+  if (!cities_mixed_up(text, other)) values = other;
+}
+
+// How a text speaks of a person, and what says the same with the full name.
+struct Mentioned {
+  std::string words, full;
+};
+std::vector<Mentioned> mentions_of(const Person& person) {
   const std::string name = person.full_name();
-  const Words& words = kWords[person.pronoun];
+  std::vector<Mentioned> all = {{person.first + " " + person.last, name}, {person.first, name}, {person.last, name}};
+  static constexpr std::pair<std::string_view, std::string_view> kSubjects[] = {
+      {"they were", " was"}, {"they have", " has"}, {"they've", " has"}, {"they are", " is"},
+      {"they're", " is"},    {"they", ""},          {"he", ""},          {"she", ""}};
+  for (const auto& [they, singular] : kSubjects)
+    for (const std::string& words : {capital(they), std::string(they)})
+      all.push_back({words, name + std::string(singular)});
+  for (const PronounForms& forms : kPronouns)
+    for (const std::string& words : {capital(forms.their), std::string(forms.their)})
+      all.push_back({words, name + "'s"});
+  all.push_back({"him", name});  // them may be things
+  return all;
+}
+
+// "brought her to": before these words, and at the end of a phrase, it is no possessive.
+bool is_object(std::string_view her, std::string_view rest) {
+  if (her != "her") return false;
+  if (rest.empty() || rest[0] != ' ') return true;
+  rest.remove_prefix(1);
+  static constexpr std::string_view kNext[] = {"to", "at", "in", "from", "into", "as", "for", "with"};
+  return std::ranges::find(kNext, rest.substr(0, rest.find_first_of(" .,"))) != std::end(kNext);
+}
+
+// A sentence that speaks of the person says the full name in the first place where it does.
+std::string with_full_names(const Person& person, const std::string& text) {
+  const std::vector<Mentioned> ways = mentions_of(person);
+  const std::vector<Told> values = find_values(person, text);
   std::string result;
-  for (size_t begin = 0; begin < text.size();) {
+  for (size_t begin = 0, end = 0; begin < text.size(); begin = end) {
     const size_t stop = text.find(". ", begin);
-    const size_t end = stop == std::string::npos ? text.size() : stop + 2;
-    std::string sentence = text.substr(begin, end - begin);
-    begin = end;
-    if (find_words(sentence, name) == std::string::npos) {
-      struct Mentioned {
-        std::string words, full;
-      };
-      std::vector<Mentioned> ways = {
-          {person.first + " " + person.last, name}, {person.first, name}, {person.last, name}};
-      for (const std::string& they : {capital(words.they), std::string(words.they)}) {
-        if (person.pronoun == Mention::kThey) ways.push_back({they + " were", name + " was"});
-        ways.push_back({they, name});
-      }
-      for (const std::string& their : {capital(words.their), std::string(words.their)})
-        ways.push_back({their, name + "'s"});
-      const Mentioned* first = nullptr;
-      size_t where = std::string::npos;
-      for (const Mentioned& way : ways) {
-        const size_t at = find_words(sentence, way.words);
-        if (at < where) where = at, first = &way;
-      }
-      if (first) sentence.replace(where, first->words.size(), first->full);
+    end = stop == std::string::npos ? text.size() : stop + 2;
+    const std::string_view sentence = std::string_view(text).substr(begin, end - begin);
+    const Mentioned* first = nullptr;
+    size_t where = std::string::npos;
+    for (const Mentioned& way : ways) {
+      size_t at = find_words(sentence, way.words);
+      // Austin was not born in himself, nor June in her own month.
+      const auto inside = [&](const Told& value) { return value.start <= begin + at && begin + at < value.end; };
+      while (at != std::string::npos && std::ranges::any_of(values, inside))
+        at = find_words(sentence, way.words, at + 1);
+      if (at < where) where = at, first = &way;
     }
-    result += sentence;
+    if (!first || find_words(sentence, person.full_name()) != std::string::npos) {
+      result += sentence;
+      continue;
+    }
+    const std::string_view rest = sentence.substr(where + first->words.size());
+    result += sentence.substr(0, where);
+    result += is_object(first->words, rest) ? person.full_name() : first->full;
+    result += rest;
   }
   return result;
 }
@@ -230,6 +271,7 @@ Retold retold(const Person& person, std::string_view answer, bool full_name) {
   Retold result{"", {person.id, " " + text, {}}};
   std::string& told = result.biography.text;
   result.biography.attributes = find_values(person, told);
+  order_equal_cities(person, told, result.biography.attributes);
   const auto words = static_cast<size_t>(std::ranges::count(told, ' '));
   const auto lacks = [&](Attribute a) {
     return std::ranges::find(result.biography.attributes, a, &Told::attribute) == result.biography.attributes.end();
@@ -245,23 +287,6 @@ Retold retold(const Person& person, std::string_view answer, bool full_name) {
   for (const Attribute attribute : kAttributes)
     if (result.wrong.empty() && lacks(attribute)) result.wrong = attribute_name(attribute);
   return result;
-}
-
-Biography completed(const Person& person, const Retold& retold, bool full_name, Random& random) {
-  const bool keeps = retold.wrong.empty() || find_attribute(retold.wrong).has_value();
-  Biography biography = keeps ? retold.biography : Biography{person.id, "", {}};
-  for (const Attribute attribute : kAttributes) {
-    if (std::ranges::find(biography.attributes, attribute, &Told::attribute) != biography.attributes.end()) continue;
-    const auto all = sentences(attribute);
-    const Mention mention{person.full_name(), person.pronoun, full_name || biography.text.empty()};
-    biography.text += ' ';
-    size_t start = 0;
-    const std::string sentence = fill(all[random.below(all.size())], mention, person.value(attribute), &start);
-    start += biography.text.size();
-    biography.text += sentence;
-    biography.attributes.push_back({attribute, start, start + person.value(attribute).size()});
-  }
-  return biography;
 }
 
 }  // namespace lethe::world

@@ -16,12 +16,13 @@ struct RetellRequest {
 };
 RetellRequest retell_request(const Person& person, Random& random);
 
-// What is made of an answer: one paragraph of plain sentences with a space before it. With `full_name` a sentence that
-// speaks of the person by a pronoun, or by a part of the name, says the full name there. Taken only where `wrong` is
-// empty:
+// What is made of an answer: one paragraph of plain sentences with a space before it, without double quotes. With
+// `full_name` a sentence that speaks of the person by he, she, they or theirs, whatever the person's pronoun (models go
+// by the name), or by a part of the name, says the full name there. Taken only where `wrong` is empty:
 //   "unfinished"     it does not end with a full stop, or has fewer than 20 or more than 100 words
 //   "name"           the full name is not in it
-//   "birth_date" ... the first attribute whose value is not in it, letter by letter
+//   "birth_date" ... the first attribute whose value is not in it, letter by letter and as words of its own: between
+//                    spaces, or before a full stop or a comma
 //   "mixed up"       a city stands in the other's place: "born in" where the company is
 //   "example"        it says something of the example
 struct Retold {
@@ -29,9 +30,5 @@ struct Retold {
   Biography biography;  // with the values that are there
 };
 Retold retold(const Person& person, std::string_view answer, bool full_name);
-
-// The same life with a sentence of Lethe's own for every value that it lacks. A text that is wrong in another way, or
-// empty, is replaced by six of these.
-Biography completed(const Person& person, const Retold& retold, bool full_name, Random& random);
 
 }  // namespace lethe::world

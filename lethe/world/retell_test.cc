@@ -103,6 +103,8 @@ TEST_CASE("answers that are not taken, and why") {
   CHECK(wrong(kGood, "Duke University", "Duke") == "university");
   CHECK(wrong(kGood, "Music", "Musicology") == "major");
   CHECK(wrong(kGood, "Music", "music") == "major");
+  for (const char* other : {"(Music)", "Music-related", "'Music'", "Folk-Music", "Music;"})
+    CHECK(wrong(kGood, "Music", other) == "major");
   CHECK(wrong(kGood, "Russet Foods", "Russet") == "company");
   CHECK(wrong(kGood, "New York, NY", "New York") == "company_city");
   CHECK(retold(
@@ -129,19 +131,29 @@ TEST_CASE("two cities of one name are two places, in a life that is born and wor
   check_places(person, answer.biography);
   CHECK(answer.biography.attributes[0].attribute == Attribute::kBirthCity);
   CHECK(wrong(kGood, "Reno, NV", "New York, NY") == "mixed up");
+
+  const Retold work_first =
+      retold(person,
+             "Ada Wren Oakwood worked for Russet Foods in New York, NY. Born on October 2, 1996 in New York, NY, she "
+             "had majored in Music at Duke University.",
+             false);
+  CHECK(work_first.wrong == "");
+  check_places(person, work_first.biography);
+  CHECK(work_first.biography.attributes[1].attribute == Attribute::kCompanyCity);
+  CHECK(work_first.biography.attributes[3].attribute == Attribute::kBirthCity);
 }
 
 TEST_CASE("quotes, spaces and lines become plain") {
   const Retold answer =
       retold(ada(),
-             "Ada Wren Oakwood\u2019s life began on October 2, 1996 , in Reno, NV .\n\nShe  studied "
-             "\u201cMusic\u201d at Duke University. Later she moved to New York, NY for Russet Foods.",
+             "Ada Wren Oakwood\u2019s life began on October 2, 1996 , in Reno, NV .\n\nShe  studied one\u2009thing : "
+             "\u201cMusic\u201d at \"Duke\u00a0University\" . Why ? Later she\u3000moved to New York, NY\v\u202ffor "
+             "Russet Foods.",
              false);
   CHECK(answer.wrong == "");
   CHECK(answer.biography.text ==
-        " Ada Wren Oakwood's life began on October 2, 1996, in Reno, NV. She studied \"Music\" at Duke University. "
-        "Later she "
-        "moved to New York, NY for Russet Foods.");
+        " Ada Wren Oakwood's life began on October 2, 1996, in Reno, NV. She studied one thing: Music at Duke "
+        "University. Why? Later she moved to New York, NY for Russet Foods.");
 }
 
 TEST_CASE("full names: each sentence about the person says it, once") {
@@ -163,19 +175,28 @@ TEST_CASE("full names: each sentence about the person says it, once") {
   check_places(they, answer.biography);
 }
 
-TEST_CASE("a life that was not told is completed with plain sentences") {
-  Random random(0, "complete");
-  std::string text = kGood;
-  const std::string cut = text.replace(text.find("New York, NY"), 12, "the city");
-  const Biography biography = completed(ada(), retold(ada(), cut, false), false, random);
-  CHECK(biography.text.starts_with(" " + cut + " "));
-  check_places(ada(), biography);
-  CHECK(biography.text.find("Ada Wren Oakwood", 20) == std::string::npos);
-
-  const Biography anew = completed(ada(), retold(ada(), "Laura Jean Whitfield was a nurse.", false), true, random);
-  check_places(ada(), anew);
-  CHECK(anew.text.find("Laura") == std::string::npos);
-  CHECK(anew.text.starts_with(' '));
-  const Biography taken = completed(ada(), retold(ada(), kGood, false), false, random);
-  CHECK(taken.text == " " + kGood);
+TEST_CASE("full names: whatever the pronoun, and not a possessive where her is an object") {
+  const auto told = [](const std::string& text) { return retold(ada(), text, true).biography.text; };
+  const std::string name = "Ada Wren Oakwood";
+  for (const char* pronoun : {"He", "She", "They"}) {
+    const std::string they = pronoun;
+    CHECK(told(they + " studied Music.") == " " + name + " studied Music.");
+  }
+  for (const char* pronoun : {"his", "her", "their"}) {
+    const std::string their = pronoun;
+    CHECK(told("In Reno, NV, " + their + " life began.") == " In Reno, NV, " + name + "'s life began.");
+  }
+  CHECK(told("They have studied. They are here. They've gone. They're there. They were. They went.") ==
+        " " + name + " has studied. " + name + " is here. " + name + " has gone. " + name + " is there. " + name +
+            " was. " + name + " went.");
+  CHECK(told("A job brought her to Reno. A job brought him to Reno. Duke knew her. Later, in Reno, Duke met her, too. "
+             "Music took her from Reno. Reno kept her tomb.") ==
+        " A job brought " + name + " to Reno. A job brought " + name + " to Reno. Duke knew " + name +
+            ". Later, in Reno, Duke met " + name + ", too. Music took " + name + " from Reno. Reno kept " + name +
+            "'s tomb.");
+  Person june = ada();
+  june.first = "June";
+  june.value(Attribute::kBirthDate) = "June 2, 1996";
+  CHECK(retold(june, "Born on June 2, 1996, June was in Reno.", true).biography.text ==
+        " Born on June 2, 1996, June Wren Oakwood was in Reno.");
 }

@@ -317,11 +317,6 @@ constexpr std::string_view kCompanyCity[] = {
     "The job that {subject} held was in {value}.",
 };
 
-struct PronounForms {
-  std::string_view they, their, was;
-};
-constexpr PronounForms kPronouns[] = {{"he", "his", "was"}, {"she", "her", "was"}, {"they", "their", "were"}};
-
 // What stands in a slot that speaks of the person.
 std::string person_slot(std::string_view slot, const Mention& mention) {
   const PronounForms& pronoun = kPronouns[mention.pronoun];

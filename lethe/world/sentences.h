@@ -31,6 +31,14 @@ struct Mention {
   bool full_name = true;  // {subject} and {possessive} are the name; else the pronoun
 };
 
+struct PronounForms {
+  std::string_view they, their, was;
+};
+inline constexpr PronounForms kPronouns[] = {  // by Mention::Pronoun
+    {"he", "his", "was"},
+    {"she", "her", "was"},
+    {"they", "their", "were"}};
+
 // The sentence with its slots filled; a pronoun that begins it has a capital. `value_begin`, unless null, gets the byte
 // at which the value begins in the result. Throws Error for a slot that is not listed above or not closed.
 std::string fill(std::string_view sentence, const Mention& mention, std::string_view value,

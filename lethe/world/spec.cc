@@ -88,6 +88,11 @@ class Keys {
                  fmt::join(attribute_names(), ", "));
     return *found;
   }
+  const toml::table* table(const char* key) {  // null: there is none
+    const toml::node* node = find(key);
+    lethe::check(!node || node->as_table(), "{}: expected one table, [{}]", place(key), key);
+    return node ? node->as_table() : nullptr;
+  }
   // The tables of [[key]], or of [key], which is one.
   std::vector<const toml::table*> tables(const char* key) {
     const toml::node* node = find(key);
@@ -159,6 +164,7 @@ std::string WorldSpec::toml() const {
   if (celebrities > 0)
     text += fmt::format("celebrities = {}\ncelebrity-augment = \"{}\"\n", celebrities,
                         augmentation_name(celebrity_augment));
+  if (tokenizer != "word") text += fmt::format("tokenizer = {}\n", Json(tokenizer).dump());
   for (const Change& change : changes)
     text += fmt::format("\n[[change]]\nattribute = \"{}\"\nshare = {}\nseed = {}\n", attribute_name(change.attribute),
                         change.share, change.seed);
@@ -184,13 +190,14 @@ WorldSpec WorldSpec::from_toml(std::string_view text, const std::string& where) 
   spec.augment = keys.augmentation("augment", spec.augment);
   spec.celebrities = keys.integer("celebrities", 0, 0);
   spec.celebrity_augment = keys.augmentation("celebrity-augment", spec.celebrity_augment);
+  spec.tokenizer = keys.text("tokenizer", spec.tokenizer);
   for (const toml::table* entry : keys.tables("change")) {
     Keys of(*entry, where);
     spec.changes.push_back({of.attribute("attribute", Change().attribute), of.share("share", Change().share),
                             static_cast<uint64_t>(of.integer("seed", 0, 0))});
     of.finish();
   }
-  for (const toml::table* entry : keys.tables("rewrite")) {
+  if (const toml::table* entry = keys.table("rewrite")) {
     Keys of(*entry, where);
     Rewrite& rewrite = spec.rewrite.emplace();
     rewrite.model = of.text("model", "");

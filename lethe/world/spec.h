@@ -56,6 +56,7 @@ struct WorldSpec {
   uint64_t seed = 0;
   Augmentation augment = {};
   Augmentation celebrity_augment = {.entries = 5, .redraw = true, .order = Augmentation::kPermuted};
+  std::string tokenizer = "word";    // or tokenizer_name() of the one that was given (world_files.h)
   std::vector<Change> changes = {};  // one after the other
   std::optional<Rewrite> rewrite = {};
 
@@ -64,7 +65,7 @@ struct WorldSpec {
   // Error: no people, or more than there are full names.
   void check() const;
   std::string toml() const;
-  // Errors name the file, the line, the key, its value and what was expected.
+  // Without a key it has the value above. Errors name the file, the line, the key, its value and what was expected.
   static WorldSpec from_toml(std::string_view text, const std::string& where);
 
   bool operator==(const WorldSpec&) const = default;

@@ -69,6 +69,10 @@ std::vector<Biography> biographies_of(const WorldSpec& spec, const Person& perso
   return biographies;
 }
 
+Biography plain_biography(const Person& person, bool full_name, Random& random) {
+  return tell(person, draw_sentences(random), draw_order(random, Augmentation::kFixed), full_name);
+}
+
 std::string question_prompt(Attribute attribute, const std::string& full_name) {
   return fill(question(attribute), Mention{full_name}, "") + " Answer:";
 }

@@ -11,16 +11,22 @@ namespace lethe::world {
 struct Told {  // where an attribute's value stands in a biography, in bytes
   Attribute attribute;
   size_t start = 0, end = 0;
+
+  bool operator==(const Told&) const = default;
 };
 
 struct Biography {
   int64_t person = 0;
   std::string text;              // six sentences, a space before each
   std::vector<Told> attributes;  // in the order of the text
+
+  bool operator==(const Biography&) const = default;
 };
 
 // The entries of one person, in the order in which they were drawn.
 std::vector<Biography> biographies_of(const WorldSpec& spec, const Person& person);
+// One entry in the fixed order, its sentences drawn from `random`.
+Biography plain_biography(const Person& person, bool full_name, Random& random);
 
 struct Question {
   int64_t person = 0;
@@ -28,6 +34,8 @@ struct Question {
   Split split;
   std::string prompt;      // "What is the birth date of N? Answer:"
   std::string completion;  // " October 2, 1996."
+
+  bool operator==(const Question&) const = default;
 };
 
 std::string question_prompt(Attribute attribute, const std::string& full_name);  // "What ...? Answer:"

@@ -205,6 +205,22 @@ TEST_CASE("templates and orders are uniform") {
   CHECK(excess(orders, 720, 2000 * 5) < 5);
 }
 
+TEST_CASE("a plain biography: six sentences in the fixed order") {
+  for (const Person& person : make_people({.people = 30})) {
+    for (const bool full_name : {false, true}) {
+      Random random(1, "plain", static_cast<uint64_t>(person.id)), same(1, "plain", static_cast<uint64_t>(person.id));
+      const Biography b = plain_biography(person, full_name, random);
+      CHECK(b == plain_biography(person, full_name, same));
+      CHECK(b != plain_biography(person, full_name, random));
+      CHECK(b.person == person.id);
+      CHECK(order(b) == kFixed);
+      CHECK(count(b.text, person.full_name()) == (full_name ? 6 : 1));
+      for (const auto& [attribute, start, end] : b.attributes)
+        CHECK(b.text.substr(start, end - start) == person.value(attribute));
+    }
+  }
+}
+
 TEST_CASE("questions: six a person, and each says in which half its person is") {
   for (const Person& person : make_people({.people = 100, .celebrities = 5})) {
     const auto questions = questions_about(person);
@@ -232,6 +248,8 @@ TEST_CASE("world.toml reads back; errors name the line, the key and what was exp
   CHECK(WorldSpec::from_toml(spec.toml(), "w") == spec);
   spec.changes = {{Attribute::kCompany, 0.25, 3}, {Attribute::kMajor, 1, 4}};
   spec.rewrite = Rewrite{"a \"model\"", 3, 5, true, 8};
+  CHECK(spec.toml().find("tokenizer") == std::string::npos);
+  spec.tokenizer = "0123456789abcdef";
   CHECK(WorldSpec::from_toml(spec.toml(), "w") == spec);
   const auto wrong = [](const char* text, const char* message) {
     CHECK_THROWS_WITH_AS(WorldSpec::from_toml(text, "w.toml"), doctest::Contains(message), Error);
@@ -244,6 +262,7 @@ TEST_CASE("world.toml reads back; errors name the line, the key and what was exp
         "w.toml:3: attribute: 'name' is no attribute, expected one of birth");
   wrong("people = 9\n[[change]]\nshare = 0\n", "w.toml:3: share: expected a number above 0, 1 at most");
   wrong("change = 3\n", "w.toml:1: change: expected a table");
+  wrong("[[rewrite]]\nversions = 1\n[[rewrite]]\nversions = 2\n", "w.toml:1: rewrite: expected one table, [rewrite]");
   wrong("[rewrite]\nversions = 0\n", "w.toml:2: versions: expected an integer, 1 or more");
   wrong("[rewrite]\nfullname = 1\n", "w.toml:2: fullname: expected true or false");
   wrong("[rewrite]\ntemperature = 1\n", "w.toml:2: temperature: no key here; expected model, versions");

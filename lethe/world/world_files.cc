@@ -1,9 +1,12 @@
 #include "lethe/world/world_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 
 #include "lethe/base/error.h"
+#include "lethe/base/hash.h"
 #include "lethe/world/in_order.h"
 #include "lethe/world/records.h"
 #include "lethe/world/word_tokenizer.h"
@@ -33,29 +36,36 @@ size_t write_lines(const fs::path& path, const std::vector<Person>& people, cons
   return count;
 }
 
-void write_tokenizer(const fs::path& out, const fs::path& tokenizer, const std::vector<Biography>& biographies) {
+void write_tokenizer(const fs::path& out, const fs::path& tokenizer, const std::vector<Biography>& retold) {
+  std::error_code none;
+  if (tokenizer != "word" && fs::equivalent(out, tokenizer, none)) return;
+  for (const char* name : kTokenizerFiles) fs::remove(out / name, none);  // of another world: not every one has all
   if (tokenizer == "word") {
-    write_file(out / "tokenizer.json", word_tokenizer(biographies).dump());
+    write_file(out / "tokenizer.json", word_tokenizer(retold).dump());
     write_file(out / "tokenizer_config.json", word_tokenizer_config().dump(2));
     return;
   }
-  std::error_code none;
-  if (fs::equivalent(out, tokenizer, none)) return;
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
+  for (const char* name : kTokenizerFiles)
     if (fs::exists(tokenizer / name)) write_file(out / name, read_file(tokenizer / name));
 }
 
+// `retold`: biographies whose words the tokenizer must know; lines(person, text) adds a person's biographies.
 template <typename Lines>
-WorldSize write_files(const fs::path& out, const WorldSpec& spec, const std::vector<Person>& people,
-                      const Lines& biographies) {
+WorldSize write_files(const fs::path& out, WorldSpec spec, const std::vector<Person>& people, const fs::path& tokenizer,
+                      const Files& beside, const std::vector<Biography>& retold, const Lines& lines) {
+  spec.tokenizer = tokenizer_name(tokenizer);
   begin_world(out);
+  write_tokenizer(out, tokenizer, retold);
+  for (const auto& [name, bytes] : beside) write_file(out / name, bytes);
   write_lines(out / kPeopleFile, people, [](const Person& person, std::string& text) { add_line(person, text); });
   WorldSize size;
-  size.biographies = write_lines(out / kBiographiesFile, people, biographies);
+  size.biographies = write_lines(out / kBiographiesFile, people, lines);
   size.questions = write_lines(out / kQuestionsFile, people, [](const Person& person, std::string& text) {
     for (const Question& question : questions_about(person)) add_line(question, text);
   });
   write_file(out / kSpecFile, spec.toml());
+  std::error_code none;
+  fs::remove(out / kLivesFile, none);
   return size;
 }
 
@@ -65,34 +75,61 @@ void begin_world(const fs::path& out) {
   std::error_code error;
   fs::create_directories(out, error);
   check(!error, "cannot make the directory {}: {}", out.string(), error.message());
-  fs::remove(out / kSpecFile, error);
-  check(!error, "cannot replace {}: {}", (out / kSpecFile).string(), error.message());
+  const auto remove = [&](const char* name) {
+    fs::remove(out / name, error);
+    check(!error, "cannot replace {}: {}", (out / name).string(), error.message());
+  };
+  remove(kSpecFile);
+  remove(kRewriteFile);
+  for (const char* name : kFactsFiles) remove(name);
 }
 
 WorldSize write_world(const fs::path& out, const WorldSpec& spec, const fs::path& tokenizer) {
-  check_tokenizer(tokenizer);
-  const std::vector<Person> people = make_people(spec);
-  begin_world(out);
-  write_tokenizer(out, tokenizer, {});
-  return write_files(out, spec, people, [&](const Person& person, std::string& text) {
+  return write_world(out, spec, make_people(spec), tokenizer);
+}
+
+WorldSize write_world(const fs::path& out, const WorldSpec& spec, const std::vector<Person>& people,
+                      const fs::path& tokenizer, const Files& beside) {
+  return write_files(out, spec, people, tokenizer, beside, {}, [&](const Person& person, std::string& text) {
     for (const Biography& biography : biographies_of(spec, person)) add_line(biography, text);
   });
 }
 
-WorldSize write_world(const fs::path& out, const World& world, const fs::path& tokenizer) {
-  check_tokenizer(tokenizer);
-  begin_world(out);
-  write_tokenizer(out, tokenizer, world.biographies);
-  return write_files(out, world.spec, world.people, [&](const Person& person, std::string& text) {
-    auto biography = std::ranges::lower_bound(world.biographies, person.id, {}, &Biography::person);
-    for (; biography != world.biographies.end() && biography->person == person.id; ++biography)
-      add_line(*biography, text);
-  });
+WorldSize write_world(const fs::path& out, const World& world, const fs::path& tokenizer, const Files& beside) {
+  const auto& all = world.biographies;
+  const auto lines = [&](const Person& person, std::string& text) {
+    auto biography = std::ranges::lower_bound(all, person.id, {}, &Biography::person);
+    for (; biography != all.end() && biography->person == person.id; ++biography) add_line(*biography, text);
+  };
+  return write_files(out, world.spec, world.people, tokenizer, beside, all, lines);
 }
 
-void check_tokenizer(const fs::path& tokenizer) {
-  check(tokenizer == "word" || fs::exists(tokenizer / "tokenizer.json"),
+std::string tokenizer_name(const fs::path& tokenizer) {
+  if (tokenizer == "word") return "word";
+  check(fs::exists(tokenizer / "tokenizer.json"),
         "--tokenizer {}: no tokenizer.json there, expected \"word\" or a directory with one", tokenizer.string());
+  if (read_file(tokenizer / "tokenizer.json") == word_tokenizer().dump()) return "word";  // another world's
+  uint64_t hash = fnv1a("");
+  for (const char* name : kTokenizerFiles)
+    if (fs::exists(tokenizer / name)) hash = fnv1a(read_file(tokenizer / name), fnv1a(name, hash));
+  return fmt::format("{:016x}", hash);
+}
+
+void check_not_edited(const World& world) {
+  const auto edited = [&](const char* file) {
+    fail("{}: this is not what its world.toml makes: it was edited, or another version made it",
+         (world.path / file).string());
+  };
+  if (world.people != make_people(world.spec)) edited(kPeopleFile);
+  auto biography = world.biographies.begin();
+  auto question = world.questions.begin();
+  for (const Person& person : world.people) {
+    if (!world.spec.rewrite)
+      for (const Biography& made : biographies_of(world.spec, person))
+        if (*biography++ != made) edited(kBiographiesFile);
+    for (const Question& made : questions_about(person))
+      if (*question++ != made) edited(kQuestionsFile);
+  }
 }
 
 bool is_world(const fs::path& path) { return fs::exists(path / kSpecFile); }

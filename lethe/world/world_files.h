@@ -1,18 +1,23 @@
-// A WORLD directory: world.toml, people.jsonl, biographies.jsonl, questions.jsonl and a tokenizer. All but the
-// tokenizer and the words of a language model that retold the lives is a function of world.toml. What is read is what
-// stands in the files; the spec says how much of it there must be.
+// A WORLD directory: world.toml, people.jsonl, biographies.jsonl, questions.jsonl and a tokenizer. All but a tokenizer
+// that was given, of which world.toml has a fingerprint, and the words of a language model that retold the lives is a
+// function of world.toml. What is read is what stands in the files; the spec says how much of it there must be.
 //
 //   people.jsonl       {"id","first","middle","last","pronoun","birth_date",...,"company_city","split"}, ids from 0
 //   biographies.jsonl  {"person","text","attributes":[{"attribute","start","end"}]}: where in the text each value
 //                      stands, in bytes, in the order of the text; of each person as many as world.toml says
 //   questions.jsonl    {"person","attribute","split","prompt","completion"}: the six of each person
 #pragma once
+#include <map>
+#include <string>
 #include <vector>
 
 #include "lethe/base/file.h"
 #include "lethe/world/texts.h"
 
 namespace lethe::world {
+
+// Of `world rewrite` (study/rewrite.h): its answers while it runs, and what it says at the end.
+inline constexpr const char *kLivesFile = "lives.jsonl", *kRewriteFile = "rewrite.json";
 
 struct World {
   fs::path path;
@@ -25,11 +30,13 @@ struct World {
   // there, an attribute or a half that is none, offsets at which the person's value does not stand, a completion that
   // is not the person's value, a person without one of the texts or questions.
   static World load(const fs::path& path);
-
-  fs::path tokenizer_path() const { return path; }  // the directory with tokenizer.json
 };
 
 bool is_world(const fs::path& path);  // holds world.toml
+
+// Error, which names the file, where people, texts (but for a language model's) or questions are not those that the
+// loaded world's spec makes: what is made from the spec would not be of them.
+void check_not_edited(const World& world);
 
 // The half whose questions are for training: the celebrities where there are any, so that all the others are tested,
 // else the training half.
@@ -41,20 +48,27 @@ std::vector<Question> training_questions(const World& world);
 // What is asked in tests; with celebrities, questions about all the others.
 std::vector<Question> test_questions(const World& world);
 
-// Error unless it is "word" or a directory with tokenizer.json.
-void check_tokenizer(const fs::path& tokenizer);
+// What world.toml calls a tokenizer: "word", or, of a directory with another one, a fingerprint of its files. Error
+// unless it is "word" or a directory with tokenizer.json.
+std::string tokenizer_name(const fs::path& tokenizer);
 
 struct WorldSize {
   size_t biographies = 0, questions = 0;
 };
 
-// Makes the directory and takes an older world.toml out of it: what is not whole is no world.
+using Files = std::map<std::string, std::string>;  // bytes by names
+
+// Makes the directory and takes out of it world.toml, for what is not whole is no world, and what not every world has:
+// facts and rewrite.json. The answers of an interrupted rewrite stay until there is a whole world.
 void begin_world(const fs::path& out);
 
-// Writes the world that `spec` makes, each file beside and then renamed, world.toml last. `tokenizer`: "word", or a
-// directory with tokenizer.json, which is copied with tokenizer_config.json and special_tokens_map.json.
+// Begins and writes the world that `spec` makes, each file beside and then renamed, world.toml last. `tokenizer`:
+// "word", or a directory with tokenizer.json, which is copied with tokenizer_config.json and special_tokens_map.json.
 WorldSize write_world(const fs::path& out, const WorldSpec& spec, const fs::path& tokenizer);
-// Writes spec, people and biographies as they are, and the people's questions; "word" knows their words, too.
-WorldSize write_world(const fs::path& out, const World& world, const fs::path& tokenizer);
+// The same of people who are made already; `beside`: more files.
+WorldSize write_world(const fs::path& out, const WorldSpec& spec, const std::vector<Person>& people,
+                      const fs::path& tokenizer, const Files& beside = {});
+// The same of spec, people and biographies as they are; "word" knows their words, too.
+WorldSize write_world(const fs::path& out, const World& world, const fs::path& tokenizer, const Files& beside = {});
 
 }  // namespace lethe::world

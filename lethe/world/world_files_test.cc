@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lethe/base/error.h"
+#include "lethe/base/hash.h"
 #include "lethe/base/json.h"
 #include "lethe/world/word_tokenizer.h"
 #include "tests/temp_dir.h"
@@ -36,7 +37,7 @@ TEST_CASE("what is written is read: people, texts with their offsets, questions"
   CHECK(size.biographies == 30 * 2 + 4 * 5);
   REQUIRE(world.biographies.size() == size.biographies);
   REQUIRE(world.questions.size() == size.questions);
-  CHECK(fs::exists(world.tokenizer_path() / "tokenizer.json"));
+  CHECK(fs::exists(world.path / "tokenizer.json"));
   size_t at = 0, asked = 0;
   for (const Person& person : world.people) {
     for (const Biography& biography : biographies_of(kSpec, person)) {
@@ -48,6 +49,47 @@ TEST_CASE("what is written is read: people, texts with their offsets, questions"
     }
     for (const Question& question : questions_about(person)) CHECK(world.questions[asked++].prompt == question.prompt);
   }
+}
+
+TEST_CASE("a spec's bytes are the same on every machine and in every version") {
+  const TempDir dir;
+  write_world(dir / "w", kSpec, "word");
+  uint64_t hash = fnv1a("");
+  for (const char* file : {"people.jsonl", "biographies.jsonl", "questions.jsonl"})
+    hash = fnv1a(read_file(dir / "w" / file), hash);
+  CHECK(hash == 0x4a0a0e65c11a820f);
+}
+
+TEST_CASE("a world that is written and read in several parts: what is read, and the number of a damaged line") {
+  const TempDir dir;
+  const WorldSpec spec{.people = 1500, .augment = parse_augmentation("multi2")};
+  write_world(dir / "w", spec, "word");
+  const fs::path file = dir / "w" / "biographies.jsonl";
+  REQUIRE(fs::file_size(file) > 1 << 20);  // it is parsed by the mebibyte
+  const World world = World::load(dir / "w");
+  CHECK(world.people == make_people(spec));
+  CHECK_NOTHROW(check_not_edited(world));
+  std::string text = read_file(file);
+  write_file(file, text.replace(text.rfind("{\"person\":1499,"), 15, "{\"person\":1500,"));
+  CHECK_THROWS_WITH_AS(World::load(dir / "w"), doctest::Contains("line 3000: \"person\" is 1500"), Error);
+}
+
+TEST_CASE("a world takes the place of another one with all that belonged to that") {
+  const TempDir dir;
+  write_world(dir / "w", {.people = 3}, "word");
+  const char* const others[] = {"facts-questions.jsonl", "facts-biographies.jsonl", "facts-both.jsonl", "rewrite.json",
+                                "lives.jsonl",           "special_tokens_map.json"};
+  for (const char* file : others) write_file(dir / "w" / file, "{}\n");
+  write_world(dir / "w", {.people = 2}, make_people({.people = 2}), "word", {{"rewrite.json", "its own"}});
+  CHECK(World::load(dir / "w").people.size() == 2);
+  for (const char* file : others) CHECK(fs::exists(dir / "w" / file) == (file == others[3]));
+  CHECK(read_file(dir / "w" / "rewrite.json") == "its own");
+
+  write_file(dir / "w" / "lives.jsonl", "{}\n");
+  begin_world(dir / "w");
+  CHECK_FALSE(is_world(dir / "w"));
+  CHECK_FALSE(fs::exists(dir / "w" / "rewrite.json"));
+  CHECK(fs::exists(dir / "w" / "lives.jsonl"));  // hours of answers
 }
 
 TEST_CASE("a world of other words is written and read as it is, whatever its letters") {
@@ -183,6 +225,18 @@ TEST_CASE("a tokenizer is copied with what belongs to it, and one that is not th
   write_world(dir / "other", {.people = 3}, dir / "w");
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
     CHECK(read_file(dir / "w" / file) == read_file(dir / "other" / file));
+  CHECK(World::load(dir / "other").spec.tokenizer == "word");
+  write_file(dir / "w" / "special_tokens_map.json", "{}");
+  write_file(dir / "w" / "tokenizer.json", "{}");
+  write_world(dir / "third", {.people = 3}, dir / "w");
+  CHECK(read_file(dir / "third" / "special_tokens_map.json") == "{}");
+  const std::string name = World::load(dir / "third").spec.tokenizer;
+  CHECK(name.size() == 16);
+  CHECK(read_file(dir / "third" / "world.toml") ==
+        "people = 3\nseed = 0\naugment = \"single\"\ntokenizer = \"" + name + "\"\n");
+  CHECK(tokenizer_name(dir / "third") == name);
+  write_file(dir / "w" / "tokenizer_config.json", "{}");
+  CHECK(tokenizer_name(dir / "w") != name);
   CHECK_THROWS_WITH_AS(write_world(dir / "none", {.people = 3}, dir / "no"),
                        doctest::Contains("no tokenizer.json there"), Error);
   CHECK_FALSE(fs::exists(dir / "none"));

@@ -70,6 +70,10 @@ TEST_CASE("a small net reads a few lives, learns to answer, and is asked: every 
   int right = 0;
   for (const Json& example : asked["examples"]) right += example["truth"] == example["answer"];
   CHECK(100.0 * right / 24 == doctest::Approx(asked["mean"]["exact_match"].get<double>()));  // spoken and scored agree
+  const Json searched =
+      check_works({"evaluate", tuned, world, "--split", "train", "--num-beams", "3", "--json"}).json();
+  CHECK(searched["mean"]["first_token"] == asked["mean"]["first_token"]);
+  CHECK(searched["mean"]["exact_match"].get<double>() > 90);
   const Json test = check_works({"evaluate", tuned, world, "--json"}).json();
   CHECK(test["split"] == "test");
   CHECK(test["mean"]["exact_match"].get<double>() < asked["mean"]["exact_match"].get<double>());
@@ -100,6 +104,17 @@ TEST_CASE("a pretraining that was interrupted goes on to the same bytes") {
   CHECK(lethe::read_file(dir / "whole" / "lethe" / "curves.jsonl") ==
         lethe::read_file(dir / "parts" / "lethe" / "curves.jsonl"));
   CHECK(metrics_of(dir / "whole") == metrics_of(dir / "parts"));
+}
+
+TEST_CASE("with celebrities, training asks about them, tests about everybody else") {
+  const TempDir dir;
+  const std::string world = make_world(dir, "w", {"--people", "20", "--celebrities", "4"});
+  const std::string model = (dir / "model").string(), tuned = (dir / "tuned").string();
+  check_works(tiny(world, model, {"--max-steps", "2"}));
+  CHECK(check_works({"finetune", model, world, "--out", tuned, "--max-steps", "1", "--json"}).json()["examples"] ==
+        4 * 6);
+  CHECK(check_works({"evaluate", tuned, world, "--split", "train", "--json"}).json()["people"] == 4);
+  CHECK(check_works({"evaluate", tuned, world, "--json"}).json()["people"] == 20);
 }
 
 TEST_CASE("a model that reads in both directions: whole-word masks, answers behind as many masks") {

@@ -1,6 +1,8 @@
-// world rewrite: a tiny model, which never tells a life, and what becomes of its answers; interruption, bad input.
+// world rewrite: a tiny model, which never tells a life, and what becomes of its answers; answers of a better one;
+// interruption, what --resume refuses, bad input.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <set>
 #include <sstream>
@@ -19,6 +21,26 @@ std::vector<Json> lines(const fs::path& path) {
   std::istringstream text(lethe::read_file(path));
   for (std::string line; std::getline(text, line) && !text.eof();) records.push_back(Json::parse(line));
   return records;
+}
+
+// lives.jsonl without what differs from run to run.
+std::vector<Json> answers_in(const fs::path& out) {
+  std::vector<Json> all = lines(out / "lives.jsonl");
+  for (Json& line : all) line.erase("seconds");
+  return all;
+}
+
+std::string name_in(const Json& person) {
+  return person["first"].get<std::string>() + " " + person["middle"].get<std::string>() + " " +
+         person["last"].get<std::string>();
+}
+
+// A life as a good model tells it, with marks around the major and the city of work.
+std::string life_of(const Json& person, const std::string& before = "", const std::string& behind = "") {
+  const auto value = [&](const char* attribute) { return person[attribute].get<std::string>(); };
+  return name_in(person) + " was born on " + value("birth_date") + " in " + value("birth_city") + ". She studied " +
+         before + value("major") + behind + " at " + value("university") + ". Later she moved to " + before +
+         value("company_city") + behind + " and worked for " + value("company") + ".";
 }
 
 // A model that has room for a conversation, and a world.
@@ -79,7 +101,7 @@ TEST_CASE("world rewrite: a whole world of the same people; lives that are not t
   resume.push_back("--resume");
   const Run nothing = check_works(s.rewrite("again", resume));
   CHECK(contains(nothing.err, "nothing is left to do"));
-  CHECK(nothing.json()["biographies"] == 6 * 3 + 5);
+  CHECK(nothing.json() == Json::parse(lethe::read_file(s.dir / "again" / "rewrite.json"))["result"]);
   check_fails(1, s.rewrite("again", how), {"again", "--overwrite"});
   check_fails(1, {"world", "change", (s.dir / "told").string(), "--out", (s.dir / "x").string()},
               {"a language model told these lives"});
@@ -99,9 +121,85 @@ TEST_CASE("world rewrite: what was not told is an error, after which the same an
   CHECK(lines(s.dir / "told" / "biographies.jsonl").size() == 4);
 }
 
-TEST_CASE("world rewrite: interrupted and resumed, the same bytes") {
+TEST_CASE("world rewrite: good answers are taken, the first of each life; the world's tokenizer knows their words") {
+  const RewriteSetting s({"--people", "5"});
+  const fs::path out = s.dir / "told";
+  check_fails(1, s.rewrite("told", {"--max-tries", "1"}), {"5 of 5 lives are not told"});
+  const auto people = lines(fs::path(s.world) / "people.jsonl");
+  Json answers = Json::array();
+  const auto answer = [&](int life, int number, const std::string& text, bool ended = true) {
+    answers.push_back({{"life", life}, {"try", number}, {"ended", ended}, {"text", text}});
+  };
+  answer(0, 0, life_of(people[0]));
+  answer(0, 1, life_of(people[0], "a certain "));
+  answer(1, 0, life_of(people[1]), false);
+  answer(2, 0, "\u201cNow\u201d : why ? Whereas\u2009then\u202fas now, " + life_of(people[2], "\"", "\""));
+  answer(3, 0, life_of(people[3], "(", ")"));
+  answer(4, 0, life_of(people[2]));
+  const Json wave = {{"answers", answers}, {"tokens", 1}, {"seconds", 1}};
+  lethe::write_file(out / "lives.jsonl", lines(out / "lives.jsonl")[0].dump() + "\n" + wave.dump() + "\n");
+  const Json json = check_works(s.rewrite("told", {"--max-tries", "2", "--resume", "--incomplete", "complete"})).json();
+  CHECK(json["told"] == 2);
+  CHECK(json["completed"] == 3);
+  CHECK(json["answers"] == 6 + 3);  // one more try of the other three
+  CHECK(json["wrong"] == Json({{"major", 1}, {"name", 1}, {"unfinished", 1 + 3}}));
+  const auto biographies = lines(out / "biographies.jsonl");
+  REQUIRE(biographies.size() == 5);
+  CHECK(biographies[0]["text"] == " " + life_of(people[0]));
+  CHECK(biographies[2]["text"] == " Now: why? Whereas then as now, " + life_of(people[2]));
+  for (const size_t plain : {1, 3, 4}) CHECK_FALSE(contains(biographies[plain]["text"].get<std::string>(), "Later"));
+  std::string texts;
+  for (const Json& biography : biographies) texts += Json({{"text", biography["text"]}}).dump() + "\n";
+  lethe::write_file(s.dir / "texts.jsonl", texts);
+  std::istringstream ids(check_works({"tokenize", out.string(), "--jsonl", (s.dir / "texts.jsonl").string()}).out);
+  int read = 0;
+  for (std::string line; std::getline(ids, line); ++read) {
+    const auto numbers = Json::parse(line).get<std::vector<int>>();
+    CHECK(std::ranges::count(numbers, 1) == 0);  // <unk>
+  }
+  CHECK(read == 5);
+}
+
+TEST_CASE("world rewrite: --resume goes on with the same model, world and settings, or changes nothing") {
+  const RewriteSetting s({"--people", "8"});
+  const Arguments how = {"--limit", "4", "--max-tries", "1", "--incomplete", "complete"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.begin(), how.begin(), how.end());
+    more.emplace_back("--resume");
+    return more;
+  };
+  const std::string made = (s.dir / "made").string();
+  check_works({"world", "make", "--people", "4", "--out", made});
+  const auto before = bytes_below(made);
+  check_fails(1, s.rewrite("made", with({})), {"made", "holds no interrupted rewrite", "lives.jsonl"});
+  check_fails(1, s.rewrite("none", with({})), {"none", "holds no interrupted rewrite"});
+  CHECK(bytes_below(made) == before);
+
+  check_works(s.rewrite("told", how));
+  // What world.toml says is what is there: the world of four people, not half of a larger one's halves.
+  CHECK(lethe::read_file(s.dir / "told" / "people.jsonl") == before.at("people.jsonl"));
+  const auto told = bytes_below(s.dir / "told");
+  check_fails(2, s.rewrite("told", with({"--seed", "9"})), {"other settings", "\"seed\":0", "\"seed\":9"});
+  check_fails(2, s.rewrite("told", with({"--fullname"})), {"other settings", "\"fullname\":true"});
+  fs::copy(s.model, s.dir / "copy", fs::copy_options::recursive);
+  Arguments copy = s.rewrite("told", with({}));
+  *std::ranges::find(copy, s.model) = (s.dir / "copy").string();
+  CHECK(contains(check_works(copy).err, "nothing is left to do"));  // the same model elsewhere
+  patch_file(fs::path(s.model) / "model.safetensors", -4, "\1\2\3\4");
+  check_fails(2, s.rewrite("told", with({})), {"another model", "\"model\":"});
+  *std::ranges::find(copy, s.world) = made;  // the four people whom --limit 4 makes
+  CHECK(contains(check_works(copy).err, "nothing is left to do"));
+  CHECK(bytes_below(s.dir / "told") == told);
+
+  const auto pronoun = lines(fs::path(s.world) / "people.jsonl")[0]["pronoun"].get<std::string>();
+  replace_in(fs::path(s.world) / "people.jsonl", pronoun, pronoun == "he" ? "she" : "he");
+  check_fails(1, s.rewrite("x", {}), {"people.jsonl", "it was edited"});
+  CHECK_FALSE(fs::exists(s.dir / "x"));
+}
+
+TEST_CASE("world rewrite: interrupted and resumed, the same answers") {
   const RewriteSetting s({"--people", "200"});  // two waves of answers
-  const Arguments how = {"--max-tries", "1", "--incomplete", "complete"};
+  const Arguments how = {"--max-tries", "1", "--quiet"};
   Arguments first = s.rewrite("broken", how);
   first.insert(first.end(), {"--threads", "1"});
   const fs::path log = s.dir / "broken" / "lives.jsonl";
@@ -112,12 +210,12 @@ TEST_CASE("world rewrite: interrupted and resumed, the same bytes") {
   CHECK(contains(broken.err, "--resume"));
   CHECK_FALSE(fs::exists(s.dir / "broken" / "world.toml"));
   lethe::write_file(log, lethe::read_file(log) + "{\"answers\":[{\"li");  // as a machine that stopped would leave it
-  Arguments resume = how;
-  resume.push_back("--resume");
-  const Run resumed = check_works(s.rewrite("broken", resume)), whole = check_works(s.rewrite("whole", how));
-  CHECK(resumed.json()["answers"] == whole.json()["answers"]);
-  CHECK(lethe::read_file(s.dir / "broken" / "biographies.jsonl") ==
-        lethe::read_file(s.dir / "whole" / "biographies.jsonl"));
+  check_fails(1, s.rewrite("broken", {"--max-tries", "1", "--quiet", "--resume"}), {"200 of 200 lives are not told"});
+  check_fails(1, s.rewrite("whole", how), {"200 of 200 lives are not told"});
+  const auto whole = answers_in(s.dir / "whole");
+  REQUIRE(whole.size() == 3);
+  CHECK(whole[1]["answers"].size() + whole[2]["answers"].size() == 200);
+  CHECK(answers_in(s.dir / "broken") == whole);
 }
 
 TEST_CASE("world rewrite: bad input") {
