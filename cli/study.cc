@@ -2,6 +2,7 @@
 #include "lethe/study/study.h"
 
 #include "cli/program.h"
+#include "lethe/study/study_list.h"
 
 namespace lethe::cli {
 

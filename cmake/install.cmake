@@ -18,7 +18,7 @@ file(RELATIVE_PATH lib_from_bin ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FUL
 set_target_properties(lethe_program PROPERTIES INSTALL_RPATH $ORIGIN/${lib_from_bin}/lethe)
 install(TARGETS lethe_program)
 install(TARGETS lethe EXPORT lethe)
-install(DIRECTORY lethe/ DESTINATION include/lethe FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY lethe/ DESTINATION include/lethe FILES_MATCHING PATTERN "*.h" PATTERN "*_testing.h" EXCLUDE)
 install(EXPORT lethe NAMESPACE lethe:: FILE letheTargets.cmake DESTINATION ${config_dir})
 
 configure_package_config_file(cmake/letheConfig.cmake.in ${CMAKE_BINARY_DIR}/letheConfig.cmake

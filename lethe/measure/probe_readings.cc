@@ -100,7 +100,7 @@ OrderedJson readings_by_told(const world::World& world, const WorldProbe& data,
     std::map<std::set<Attribute>, Share> others, with_partner;
     for (size_t i = 0; i < data.test.size(); ++i) {
       const size_t positions = data.test[i].rows.size();
-      const int32_t truth = data.targets[k].labels[static_cast<size_t>(data.test[i].subject)];
+      const int32_t truth = data.targets[k].labels[static_cast<size_t>(data.test[i].label)];
       std::set<Attribute> told;
       for (size_t j = 0; j < positions; ++j) {
         const bool hit = scores[k].predicted[i * positions + j] == truth;

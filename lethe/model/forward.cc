@@ -86,16 +86,19 @@ void Transformer::attend(int64_t layer, const Activations& a, const Context& con
     for (int64_t i = 0; i < runs; ++i)
       tensor::convert(heads.col_range(i * attention_.stride(), width), cached.col_range(i * width, width));
   };
-  int64_t row = 0;
   std::vector<Tensor> keys, values;
   for (size_t i = 0; i < context.caches.size(); ++i) {
-    const int64_t count = context.cache_rows[i];
+    const auto [begin, length, prefix_begin, prefix_length] = context.cached[i];
     KeyValueCache& cache = *context.caches[i];
-    keys.push_back(cache.keys(layer, cache.length() + count));
-    values.push_back(cache.values(layer, cache.length() + count));
-    keep(k.row_range(row, count), keys.back().row_range(cache.length(), count));
-    keep(v.row_range(row, count), values.back().row_range(cache.length(), count));
-    row += count;
+    const int64_t past = cache.length();
+    keys.push_back(cache.keys(layer, past + prefix_length + length));
+    values.push_back(cache.values(layer, past + prefix_length + length));
+    if (prefix_length > 0) {
+      keep(k.row_range(prefix_begin, prefix_length), keys.back().row_range(past, prefix_length));
+      keep(v.row_range(prefix_begin, prefix_length), values.back().row_range(past, prefix_length));
+    }
+    keep(k.row_range(begin, length), keys.back().row_range(past + prefix_length, length));
+    keep(v.row_range(begin, length), values.back().row_range(past + prefix_length, length));
   }
   if (context.decode) {
     const auto B = static_cast<int64_t>(keys.size());
@@ -209,22 +212,31 @@ void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<Ke
   Context context;
   context.decode = !caches.empty() && caches[0]->length() > 0;
   std::vector<int32_t> last;
+  const auto add_span = [&](std::span<const int32_t> tokens, int64_t past, tensor::Span prefix) {
+    batch.spans.push_back({batch.tokens(), static_cast<int64_t>(tokens.size()), prefix.begin, prefix.length});
+    for (size_t j = 0; j < tokens.size(); ++j)
+      batch.positions.push_back(static_cast<int32_t>(past + prefix.length) + static_cast<int32_t>(j));
+    batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
+    return batch.spans.back();
+  };
+  tensor::Span prefix;
   for (size_t i = 0; i < ids.size(); ++i) {
-    const auto count = static_cast<int64_t>(ids[i].size()), begin = batch.tokens(), past = caches[i]->length();
+    const auto count = static_cast<int64_t>(ids[i].size()), past = caches[i]->length();
     check(count > 0, "sequence {} is extended by no tokens", i);
     check(context.decode ? past > 0 && count == 1 : past == 0,
           "sequence {}: {} tokens after {}, expected one after some, or all at once", i, count, past);
-    batch.spans.push_back({begin, count, 0, 0});
-    for (int64_t j = 0; j < count; ++j) batch.positions.push_back(static_cast<int32_t>(past + j));
-    batch.ids.insert(batch.ids.end(), ids[i].begin(), ids[i].end());
+    if (prefix.length > 0 && common_beginning(ids[i - 1], ids[i]) < prefix.length) prefix = {};
+    const int64_t common = i + 1 < ids.size() ? common_beginning(ids[i], ids[i + 1]) : 0;
+    if (!context.decode && common >= kSharedTokens && common > 2 * prefix.length)  // else to go on with it costs less
+      prefix = add_span(std::span(ids[i]).first(static_cast<size_t>(common)), 0, {});
+    context.cached.push_back(add_span(std::span(ids[i]).subspan(static_cast<size_t>(prefix.length)), past, prefix));
     last.push_back(static_cast<int32_t>(batch.tokens() - 1));
-    context.cache_rows.push_back(count);
   }
   const auto B = static_cast<int64_t>(ids.size());
   prepare(context, batch, false, B);
   context.caches = caches;
   layers_forward(context);
-  for (size_t i = 0; i < ids.size(); ++i) caches[i]->grow(context.cache_rows[i]);
+  for (size_t i = 0; i < ids.size(); ++i) caches[i]->grow(context.cached[i].prefix_length + context.cached[i].length);
 
   const Tensor x_BD = scratch_.take(DType::kF32, B, config_.hidden_size),
                y_BD = scratch_.take(precision_, B, config_.hidden_size);

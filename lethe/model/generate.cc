@@ -12,7 +12,8 @@
 namespace lethe::model {
 namespace {
 
-// Prompts run together up to so many tokens, and sequences up to so many: memory stays bounded.
+// Prompts run together up to so many tokens, and sequences up to so many: memory stays bounded. New ones begin when
+// half of them have ended, many at a time, so that they share what they have in common.
 constexpr int64_t kPrefillTokens = 4096;
 constexpr size_t kSequences = 64;
 
@@ -110,23 +111,34 @@ std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const s
     step(sequences);
   };
 
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const auto length = static_cast<int64_t>(prompts[i].size());
+    check(length > 0, "prompt {} has no tokens", i + 1);
+    check(length < model.config().max_positions, "prompt {} has {} tokens, the model has {} positions", i + 1, length,
+          model.config().max_positions);
+  }
+  std::vector<size_t> order(prompts.size());  // those that begin alike behind each other
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](size_t i) -> const std::vector<int32_t>& { return prompts[i]; });
+  bool fill = true;
   for (size_t next = 0; (next < prompts.size() || !going.empty()) && options.max_new_tokens > 0;) {
     std::vector<Sequence> fresh;
     std::vector<std::vector<int32_t>> ids;
-    for (int64_t tokens = 0; next < prompts.size() && going.size() + fresh.size() < kSequences; ++next) {
-      const auto length = static_cast<int64_t>(prompts[next].size());
-      check(length > 0, "prompt {} has no tokens", next + 1);
-      check(length < model.config().max_positions, "prompt {} has {} tokens, the model has {} positions", next + 1,
-            length, model.config().max_positions);
-      if (!fresh.empty() && tokens + length > kPrefillTokens) break;
-      tokens += length;
+    fill = fill || going.size() <= kSequences / 2;
+    for (int64_t tokens = 0; fill && next < prompts.size() && going.size() + fresh.size() < kSequences; ++next) {
+      const size_t i = order[next];
+      const auto length = static_cast<int64_t>(prompts[i].size());
+      const int64_t common = ids.empty() ? 0 : common_beginning(ids.back(), prompts[i]);
+      const int64_t added = length - (common >= kSharedTokens ? common : 0);
+      if (!fresh.empty() && tokens + added > kPrefillTokens) break;
+      tokens += added;
       const int64_t limit = std::min(options.max_new_tokens, model.config().max_positions - length);
       fresh.push_back(
-          {next, std::make_unique<KeyValueCache>(model.config(), model.precision(), length + limit),
-           options.seeds.empty() ? Random(options.seed, "generate", next) : Random(options.seeds[next], "generate"),
-           limit});
-      ids.push_back(prompts[next]);
+          {i, std::make_unique<KeyValueCache>(model.config(), model.precision(), length + limit),
+           options.seeds.empty() ? Random(options.seed, "generate", i) : Random(options.seeds[i], "generate"), limit});
+      ids.push_back(prompts[i]);
     }
+    fill = fill && going.size() + fresh.size() < kSequences;
     if (!fresh.empty()) {
       extend(fresh, ids);
       for (Sequence& s : fresh) going.push_back(std::move(s));

@@ -1,4 +1,5 @@
-// Completing prompts: packed prefill, then one token a step for all sequences that still go on.
+// Completing prompts: packed prefill, in which prompts that begin alike share their beginning, then one token a step
+// for all sequences that still go on.
 #pragma once
 #include <cstdint>
 #include <functional>

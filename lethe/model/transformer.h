@@ -76,7 +76,8 @@ class Transformer {
              const HiddenLoss& loss);
 
   // Appends ids[i] to sequence i, whose past is in caches[i], and gives the logits [sequences, V] fp32 of what follows.
-  // Either all caches are empty (prompts are packed) or every sequence gets one id. Error: the model is not causal.
+  // Either all caches are empty (prompts are packed; what the ones behind each other have in common at the beginning is
+  // computed once) or every sequence gets one id. Error: the model is not causal.
   void extend(std::span<const std::vector<int32_t>> ids, std::span<KeyValueCache* const> caches, float* logits_BV);
 
  private:
@@ -103,7 +104,7 @@ class Transformer {
     std::vector<int32_t> ids, positions;  // padded to whole tiles
     std::span<const tensor::Span> spans;
     std::span<KeyValueCache* const> caches;
-    std::vector<int64_t> cache_rows;  // rows of each cached sequence in this pass
+    std::vector<tensor::Span> cached;  // of each sequence with a cache: its rows in this pass, and their prefix
     bool decode = false;
     Pass pass;
   };

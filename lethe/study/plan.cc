@@ -18,8 +18,8 @@ namespace {
 constexpr const char* kStages = "{stages}";  // no name of a recipe: nothing else is left in braces
 constexpr const char* kReserved[] = {"out", "run-dir", "resume", "overwrite", "config", "help", "version"};
 // Options that say what a command reads: what another stage wrote, or a file or a directory outside.
-constexpr const char* kInputs[] = {"model", "base-model", "data",     "world",    "old-world",
-                                   "facts", "old-file",   "new-file", "tokenizer"};
+constexpr const char* kInputs[] = {"model", "base-model", "data",     "world",     "old-world",
+                                   "facts", "old-file",   "new-file", "tokenizer", "answers"};
 
 struct Bound {  // what a name in braces stands for
   Json value;

@@ -5,7 +5,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/study/plan.h"
-#include "lethe/study/study_test.h"
+#include "lethe/study/study_testing.h"
 
 using namespace lethe;
 using namespace lethe::study;

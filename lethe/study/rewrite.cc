@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -25,7 +26,10 @@
 namespace lethe::study {
 namespace {
 
-constexpr size_t kWave = 128;  // answers that are asked for, and kept, together
+// Settings on which the answer to one try of one life does not depend.
+constexpr const char* kNotOfAnswers[] = {"lives", "versions", "fullname", "tokenizer"};
+
+constexpr size_t kWave = 256;  // answers that are asked for, and kept, together
 constexpr size_t kBusy = 64;   // sequences that keep the processor busy: where fewer lives are left, each is tried so
                                // much more often at a time
 
@@ -41,6 +45,7 @@ struct Try {
   int64_t number;
 };
 
+// All answers of lives.jsonl so far, or some of them.
 struct Tally {
   int64_t answers = 0, taken = 0, tokens = 0;
   double seconds = 0;
@@ -61,7 +66,10 @@ class Lives {
   Lives(const RewriteConfig& config, const world::World& world) : config_(config) {
     for (const world::Person& person : world.people) {
       const int64_t versions = world.spec.entries(person.split == world::Split::kCelebrity);
-      for (int64_t version = 0; version < versions; ++version) lives_.push_back({&person, version, 0, {}});
+      for (int64_t version = 0; version < versions; ++version) {
+        index_[{person.id, version}] = lives_.size();
+        lives_.push_back({&person, version, 0, {}});
+      }
     }
   }
 
@@ -85,13 +93,18 @@ class Lives {
     return wave;
   }
 
+  // Which life an answer tells; nullptr: none of these.
+  Life* life_of(const Json& entry, const std::string& where) {
+    const auto it = index_.find({json_int(entry, "person", where), json_int(entry, "version", where)});
+    return it == index_.end() ? nullptr : &lives_[it->second];
+  }
+
   // Takes a line of lives.jsonl. Of several good answers for one life the first counts.
   void take(const Json& wave, const std::string& where) {
     for (const Json& entry : json_field(wave, "answers", where)) {
-      const int64_t index = json_int(entry, "life", where);
-      check(index >= 0 && index < std::ssize(lives_), "{}: \"life\" is {}, expected one below {}", where, index,
-            lives_.size());
-      Life& life = lives_[static_cast<size_t>(index)];
+      Life* found = life_of(entry, where);
+      check(found, "{}: there is no version {} of person {}", where, entry["version"].dump(), entry["person"].dump());
+      Life& life = *found;
       life.tries = std::max(life.tries, json_int(entry, "try", where) + 1);
       world::Retold answer = world::retold(*life.person, json_string(entry, "text", where), config_.full_name);
       if (!json_bool(entry, "ended", where)) answer.wrong = "unfinished";
@@ -110,46 +123,80 @@ class Lives {
  private:
   const RewriteConfig& config_;
   std::vector<Life> lives_;
+  std::map<std::pair<int64_t, int64_t>, size_t> index_;  // by person and version
   Tally tally_;
 };
 
-void check_settings(const Json& then, const OrderedJson& now, const fs::path& where) {
+void check_settings(const char* option, const Json& then, const OrderedJson& now, const fs::path& where) {
   if (then == Json(now)) return;
-  fail_usage("--resume: {} was begun with other settings, another model or another world: {}, now {}", where.string(),
+  fail_usage("{}: {} was begun with other settings, another model or another world: {}, now {}", option, where.string(),
              then.dump(), now.dump());
 }
 
-// lives.jsonl: the settings that answers depend on, then a line a wave. A half-written end is cut off.
+// lives.jsonl: the settings that answers depend on, then a line a wave. Takes a half-written end off `text`.
+void for_each_record(std::string& text, const fs::path& path,
+                     const std::function<void(int64_t line, const Json&, const std::string& where)>& record) {
+  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+  std::string_view rest = text;
+  for (int64_t line = 1; !rest.empty(); ++line) {
+    const size_t end = rest.find('\n');
+    const std::string where = fmt::format("{}, line {}", path.string(), line);
+    record(line, parse_json(rest.substr(0, end), where), where);
+    rest.remove_prefix(end + 1);
+  }
+}
+
 class Log {
  public:
   Log(const fs::path& path, const OrderedJson& settings, bool resume, Lives& lives) : path_(path) {
     std::string text = resume && fs::exists(path) ? read_file(path) : "";
-    text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+    for_each_record(text, path, [&](int64_t line, const Json& json, const std::string& where) {
+      if (line > 1)
+        lives.take(json, where);
+      else
+        check_settings("--resume", json, settings, path);
+      lines_ = line;
+    });
     file_.fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     check(file_.fd >= 0 && ::ftruncate(file_.fd, static_cast<off_t>(text.size())) == 0, "cannot write {}",
           path.string());
     if (text.empty()) append(settings);
-    std::string_view rest = text;
-    for (size_t line = 1; !rest.empty(); ++line) {
-      const size_t end = rest.find('\n');
-      const std::string where = fmt::format("{}, line {}", path.string(), line);
-      const Json json = parse_json(rest.substr(0, end), where);
-      rest.remove_prefix(end + 1);
-      if (line > 1)
-        lives.take(json, where);
-      else
-        check_settings(json, settings, path);
-    }
   }
+
+  bool has_answers() const { return lines_ > 1; }
 
   void append(const OrderedJson& line) {
     write_all(file_.fd, line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n", path_.string());
+    ++lines_;
   }
 
  private:
   fs::path path_;
   run::Descriptor file_;
+  int64_t lines_ = 0;
 };
+
+// The answers of an earlier rewrite that tell these lives, as a line of lives.jsonl. `settings`: what answers depend
+// on.
+OrderedJson earlier_answers(const fs::path& earlier, OrderedJson settings, Lives& lives) {
+  const fs::path path = earlier / world::kLivesFile;
+  check(fs::exists(path), "--answers {}: no {} there, expected what `world rewrite` wrote", earlier.string(),
+        world::kLivesFile);
+  for (const char* name : kNotOfAnswers) settings.erase(name);
+  OrderedJson answers = OrderedJson::array();
+  std::string text = read_file(path);
+  for_each_record(text, path, [&](int64_t line, const Json& json, const std::string& where) {
+    if (line == 1) {
+      Json then = json;
+      for (const char* name : kNotOfAnswers) then.erase(name);
+      check_settings("--answers", then, settings, earlier);
+      return;
+    }
+    for (const Json& entry : json_field(json, "answers", where))
+      if (lives.life_of(entry, where)) answers.push_back(OrderedJson(entry));
+  });
+  return {{"answers", std::move(answers)}, {"tokens", 0}, {"seconds", 0}};
+}
 
 std::string fingerprint_of(const std::vector<world::Person>& people) {
   uint64_t hash = fnv1a("");
@@ -179,8 +226,10 @@ OrderedJson ask(model::Transformer& transformer, const text::Tokenizer& tokenize
     const uint64_t index = stream(lives[t.life], t.number);
     Random random(seed, "rewrite/request", index);
     const world::RetellRequest request = world::retell_request(*lives[t.life].person, random);
-    const text::Message messages[] = {
-        {"user", request.example_question}, {"assistant", request.example_answer}, {"user", request.question}};
+    std::vector<text::Message> messages;
+    for (const auto& [question, answer] : request.examples)
+      messages.insert(messages.end(), {{"user", question}, {"assistant", answer}});
+    messages.push_back({"user", request.question});
     prompts.push_back(text::encode_prompt(tokenizer, chat, messages));
     options.seeds.push_back(Random(seed, "rewrite/answer", index).next());
   }
@@ -191,9 +240,13 @@ OrderedJson ask(model::Transformer& transformer, const text::Tokenizer& tokenize
   OrderedJson answers = OrderedJson::array();
   for (size_t i = 0; i < wave.size(); ++i) {
     tokens += std::ssize(ids[i]);
+    const Life& life = lives[wave[i].life];
     const bool ended = std::ranges::find(options.stop_ids, ids[i].back()) != options.stop_ids.end();
-    answers.push_back(
-        {{"life", wave[i].life}, {"try", wave[i].number}, {"ended", ended}, {"text", tokenizer.decode(ids[i], true)}});
+    answers.push_back({{"person", life.person->id},
+                       {"version", life.version},
+                       {"try", wave[i].number},
+                       {"ended", ended},
+                       {"text", tokenizer.decode(ids[i], true)}});
   }
   return {{"answers", std::move(answers)}, {"tokens", tokens}, {"seconds", seconds}};
 }
@@ -249,6 +302,11 @@ void RewriteConfig::add_to(Options& options) {
       .at_most(65535)
       .not_resolved();
   options
+      .add("answers", answers,
+           "an earlier WORLD2 of the same people by the same model, with other --versions or --fullname: its answers "
+           "count first, and only what they do not tell is asked for")
+      .placeholder("WORLD3");
+  options
       .add("incomplete", incomplete,
            "what becomes of a life that no answer told: an error, or six of Lethe's own sentences")
       .one_of({"error", "complete"})
@@ -271,6 +329,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   check_out(config.out, OutKind::kDirectory, config.overwrite || config.resume);
   check_not_read(config.out, config.world);
   check_not_read(config.out, config.model);
+  if (!config.answers.empty()) check_not_read(config.out, config.answers);
   const fs::path log_path = config.out / world::kLivesFile, result_path = config.out / world::kRewriteFile;
   const bool complete = config.resume && world::is_world(config.out) && fs::exists(result_path);
   check(!config.resume || complete || fs::exists(log_path),
@@ -293,6 +352,8 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                              {"top-p", config.top_p},
                              {"max-new-tokens", config.max_new_tokens},
                              {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}};
+  OrderedJson earlier;
+  if (!config.answers.empty()) earlier = earlier_answers(config.answers, settings, lives);
   std::error_code error;
   fs::create_directories(config.out, error);
   check(!error, "cannot make the directory {}: {}", config.out.string(), error.message());
@@ -300,13 +361,18 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   run::lock_folder(config.out, lock, "wait for it, or give another --out");
   if (complete) {
     const OrderedJson record = run::read_ordered_json(result_path);
-    check_settings(record.value("settings", OrderedJson()), settings, config.out);
-    fs::remove(log_path, error);  // it may have been killed before it did so
+    check_settings("--resume", record.value("settings", OrderedJson()), settings, config.out);
     run::message("{} is complete: nothing is left to do", config.out.string());
     return record.at("result");
   }
   Log log(log_path, settings, config.resume, lives);
   world::begin_world(config.out);
+  if (!earlier.empty() && !log.has_answers()) {
+    log.append(earlier);
+    lives.take(earlier, config.answers.string());
+    run::message("{} answers of {} tell {} of {} lives", earlier["answers"].size(), config.answers.string(),
+                 lives.told(), lives.size());
+  }
 
   model::GenerateOptions options;
   options.max_new_tokens = config.max_new_tokens;

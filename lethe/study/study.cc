@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <map>
 #include <new>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "lethe/run/report.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/study/plan.h"
+#include "lethe/study/study_results.h"
 #include "lethe/study/workers.h"
 #include "lethe/tensor/parallel.h"
 
@@ -28,31 +28,11 @@ constexpr const char* kRecipeFile = "recipe.toml";
 constexpr const char* kStudyFile = "study.json";
 constexpr const char* kStageFile = "stage.json";
 constexpr const char* kSpentFile = "spent.json";  // of an interrupted stage: the seconds until then
-constexpr size_t kMostCurvePoints = 60;
 
 std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) fail_usage("{}: '{}' is not NAME=VALUE", option, text);
   return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-OrderedJson thinned(const OrderedJson& lines) {
-  const size_t stride = (lines.size() + kMostCurvePoints - 1) / kMostCurvePoints;
-  OrderedJson kept = OrderedJson::array();
-  for (size_t i = 0; i < lines.size(); ++i)
-    if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(lines[i]);
-  return kept;
-}
-
-// "Intel(R) Xeon(R) Processor, 2 threads": what this runs on, as far as the system tells.
-std::string machine_text() {
-  std::string text;
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; text.empty() && std::getline(info, line);)
-    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
-      text = line.substr(colon + 2) + ", ";
-  const int threads = tensor::num_threads();
-  return text + fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
 }
 
 std::string with_space(const std::string& label) { return label.empty() ? "" : " " + label; }
@@ -112,7 +92,7 @@ class Study {
     const auto count = std::ranges::count(to_do_, true);
     if (count < std::ssize(to_do_)) run::message("{} of {} stages are done", std::ssize(to_do_) - count, to_do_.size());
     do_all();
-    const OrderedJson results = this->results();
+    const OrderedJson results = study_results(recipe_, plan_, records_, selection(), run_);
     // The three belong together: nothing new stands beside something old, wherever this ends.
     for (const char* name : {run::kReportFile, run::kResultsFile}) fs::remove(out_ / name);
     write_file(out_ / kRecipeFile, recipe_.text);
@@ -341,61 +321,6 @@ class Study {
     return fmt::format(", about {} left", run::duration_text(left));
   }
 
-  OrderedJson results() const {
-    OrderedJson seconds = OrderedJson::object(), variants = OrderedJson::array();
-    for (size_t i = 0; i < plan_.work.size(); ++i) {
-      const std::string& stage = plan_.work[i].stage;
-      seconds[stage] = seconds.value(stage, 0.0) + records_[i]->value("seconds", 0.0);
-    }
-    const auto shows = [&](const std::string& what, const std::string& stage) {
-      return std::ranges::any_of(recipe_.page.sections, [&](const run::StudySection& section) {
-        return section.show == what && section.stage == stage;
-      });
-    };
-    for (const Variant& variant : plan_.variants) {
-      OrderedJson stages = OrderedJson::object(), folders = OrderedJson::object();
-      for (const auto& [stage, i] : variant.stages) {
-        folders[stage] = plan_.work[i].folder();
-        stages[stage] = (*records_[i])["result"];
-        stages[stage].erase("out");  // where it was, on this machine
-        if (!shows("curves", stage)) stages[stage].erase("curves");
-        if (!shows("answers", stage)) stages[stage].erase("examples");
-      }
-      variants.push_back({{"grid", variant.grid}, {"folders", std::move(folders)}, {"stages", std::move(stages)}});
-    }
-    OrderedJson results{{"lethe", run_.version}};
-    results.update(selection());
-    results["computed_on"] = machine_text();
-    results["command"] = run_.command;
-    results["seconds"] = std::move(seconds);
-    results["variants"] = std::move(variants);
-    return results;
-  }
-
-  // One line a stage of a variant, so that a change is seen where it is.
-  static std::string results_text(const OrderedJson& results) {
-    const auto line = [](const OrderedJson& json) {
-      return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-    };
-    std::string text = "{\n";
-    for (const auto& [key, value] : results.items())
-      if (key != "variants") text += fmt::format(" {}: {},\n", line(key), line(value));
-    text += " \"variants\": [";
-    bool first = true;
-    for (const OrderedJson& variant : results["variants"]) {
-      text += fmt::format("{}\n  {{\"grid\": {},\n   \"folders\": {},\n   \"stages\": {{", first ? "" : ",",
-                          line(variant["grid"]), line(variant["folders"]));
-      first = false;
-      bool first_stage = true;
-      for (const auto& [stage, result] : variant["stages"].items()) {
-        text += fmt::format("{}\n    {}: {}", first_stage ? "" : ",", line(stage), line(result));
-        first_stage = false;
-      }
-      text += "}}";
-    }
-    return text + "]\n}\n";
-  }
-
   const StudyConfig& config_;
   const RunInfo& run_;
   const std::vector<Command>& commands_;
@@ -439,31 +364,6 @@ void StudyConfig::resolve(Options& options) {
     return;
   }
   if (recipe.empty()) fail_usage("study takes a RECIPE; `lethe study --list` explains those that there are");
-}
-
-std::string study_list() {
-  std::string text;
-  for (const Recipe& recipe : builtin_recipes()) {
-    text += fmt::format("{}: {}\n  {}\n", recipe.name, recipe.page.title, recipe.page.explains);
-    for (const Scale& scale : recipe.scales)
-      text += fmt::format("  {:<12} {}, {}\n", scale.name, run::duration_text(60 * scale.minutes), scale.machine);
-    text += "\n";
-  }
-  return text + "`lethe study NAME` runs one at its first scale; `--dry-run` tells what it would do.\n";
-}
-
-OrderedJson study_list_json() {
-  OrderedJson list = OrderedJson::array();
-  for (const Recipe& recipe : builtin_recipes()) {
-    OrderedJson scales = OrderedJson::array();
-    for (const Scale& scale : recipe.scales)
-      scales.push_back({{"name", scale.name}, {"machine", scale.machine}, {"minutes", scale.minutes}});
-    list.push_back({{"name", recipe.name},
-                    {"title", recipe.page.title},
-                    {"explains", recipe.page.explains},
-                    {"scales", std::move(scales)}});
-  }
-  return list;
 }
 
 OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands,

@@ -30,10 +30,6 @@ struct StudyConfig {
   void resolve(Options& options);
 };
 
-// What `study --list` prints; with --json [{"name", "title", "explains", "scales": [{"name", "machine", "minutes"}]}].
-std::string study_list();
-OrderedJson study_list_json();
-
 // Runs what is not done and returns results.json, with fields in a fixed order; `text`, where given, gets its tables.
 // With dry_run nothing is run: {"stages": [{"stage", "label", "folder", "done"}]}. Interrupted after Ctrl-C: the same
 // call goes on. Errors of a stage begin with its name.

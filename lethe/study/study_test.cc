@@ -10,7 +10,7 @@
 #include "lethe/base/interrupt.h"
 #include "lethe/run/run_folder.h"
 #include "lethe/study/plan.h"
-#include "lethe/study/study_test.h"
+#include "lethe/study/study_testing.h"
 #include "lethe/tensor/parallel.h"
 #include "tests/temp_dir.h"
 

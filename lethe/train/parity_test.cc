@@ -108,6 +108,67 @@ TEST_CASE("logits, losses and greedy ids equal those of transformers") {
   }
 }
 
+TEST_CASE("prompts that begin alike are computed as if each stood alone") {
+  auto names = kFullModels;
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    const ModelFiles files = open(Golden(name));
+    model::ModelConfig config = files.config();
+    const bool rotary = config.positions == model::PositionKind::kRotary;
+    if (rotary) config.max_positions = 200;
+    Transformer trained = Transformer::load(files, DType::kF32, true), model(config, DType::kF32, false);
+    for (const auto& slot : model.parameters().slots())
+      model.parameters().set(slot, trained.parameters().master(trained.parameters().slot(slot.spec.name)));
+    const auto V = config.vocab_size;
+    const auto made = [&](uint64_t seed, size_t shared, size_t length) {  // `shared` ids of one text, then others
+      std::vector<int32_t> ids;
+      Random common(1, "common"), own(seed, "own");
+      for (size_t i = 0; i < length; ++i)
+        ids.push_back(static_cast<int32_t>((i < shared ? common : own).below(static_cast<uint64_t>(V))));
+      return ids;
+    };
+    // One that has less in common; one that is the others' beginning; twins; a stranger; a short one.
+    const size_t longer_by = rotary ? 70 : 0;
+    std::vector<std::vector<int32_t>> prompts = {made(2, 32, 34), made(3, 33 + longer_by, 36 + longer_by)};
+    for (const uint64_t seed : {4, 5, 4, 4})
+      prompts.push_back(made(seed, 33 + longer_by, (seed == 5 ? 33 : 38) + longer_by));
+    prompts.insert(prompts.end(), {made(6, 0, 30), made(7, 3, 4)});
+    std::vector<float> together(prompts.size() * static_cast<size_t>(V)), alone(static_cast<size_t>(V));
+    std::vector<model::KeyValueCache> caches;
+    std::vector<model::KeyValueCache*> pointers;
+    for (size_t i = 0; i < prompts.size(); ++i) caches.emplace_back(config, DType::kF32, config.max_positions);
+    for (auto& cache : caches) pointers.push_back(&cache);
+    const auto check_alone = [&](const std::vector<std::vector<int32_t>>& texts) {
+      for (size_t i = 0; i < texts.size(); ++i) {
+        model::KeyValueCache cache(config, DType::kF32, config.max_positions);
+        model::KeyValueCache* one[] = {&cache};
+        model.extend(std::span(&texts[i], 1), one, alone.data());
+        double worst = 0;
+        for (size_t v = 0; v < alone.size(); ++v)
+          worst = std::max(worst, std::abs(static_cast<double>(alone[v]) - together[i * alone.size() + v]));
+        CAPTURE(i);
+        CHECK(worst < 1e-4);
+        CHECK(caches[i].length() == std::ssize(texts[i]));
+      }
+    };
+    model.extend(prompts, pointers, together.data());
+    check_alone(prompts);
+    std::vector<std::vector<int32_t>> next, longer = prompts;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      next.push_back({static_cast<int32_t>(i + 1)});
+      longer[i].push_back(next[i][0]);
+    }
+    model.extend(next, pointers, together.data());  // from what the caches hold
+    check_alone(longer);
+
+    model::GenerateOptions options;
+    options.max_new_tokens = 2;
+    const auto ids = model::generate(model, prompts, options);
+    for (size_t i = 0; i < prompts.size(); ++i)
+      CHECK(ids[i] == model::generate(model, std::span(&prompts[i], 1), options)[0]);
+  }
+}
+
 TEST_CASE("a GBERT is a GPT-NeoX under a mask that hides nothing; it is not asked for the next token") {
   const Golden golden("models/gpt-neox");
   const ModelFiles files = open(golden);

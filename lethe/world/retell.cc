@@ -253,15 +253,19 @@ std::string with_full_names(const Person& person, const std::string& text) {
 }  // namespace
 
 RetellRequest retell_request(const Person& person, Random& random) {
-  const Example& example = kExamples[random.below(std::size(kExamples))];
   const std::string_view way = kWays[random.below(std::size(kWays))];
   std::vector<Attribute> order(kAttributes.begin(), kAttributes.end());
   std::ranges::sort(order, {}, [&](Attribute a) { return way.find(slot(a)); });
-  RetellRequest request{std::string(kQuestion), told(way, example, person.pronoun), std::string(kQuestion)};
-  for (const Attribute attribute : order) {
-    request.example_question += "\n" + fact(attribute, example.name, example.values[static_cast<size_t>(attribute)]);
-    request.question += "\n" + fact(attribute, person.full_name(), person.value(attribute));
-  }
+  const auto question = [&](std::string_view name, const auto& value) {
+    std::string text(kQuestion);
+    for (const Attribute attribute : order) text += "\n" + fact(attribute, name, value(attribute));
+    return text;
+  };
+  RetellRequest request{{}, question(person.full_name(), [&](Attribute a) { return person.value(a); })};
+  for (const Example& example : kExamples)
+    request.examples.push_back(
+        {question(example.name, [&](Attribute a) { return example.values[static_cast<size_t>(a)]; }),
+         told(way, example, person.pronoun)});
   return request;
 }
 

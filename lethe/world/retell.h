@@ -3,16 +3,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lethe/base/random.h"
 #include "lethe/world/texts.h"
 
 namespace lethe::world {
 
-// A conversation: an invented life as an example of what is wanted, then the person's. The way of the example, and with
-// it the order of the facts, is drawn anew each time; a small model keeps to the facts when they stand in that order.
+// A conversation: three invented lives as examples of what is wanted, then the person's. The way in which the examples
+// are told, all in one, and with it the order of the facts, is drawn anew each time; a small model keeps to the facts
+// when it sees that way more than once: SmolLM2-135M in 50 % of its answers, in 16 % after one example.
 struct RetellRequest {
-  std::string example_question, example_answer, question;
+  struct Example {
+    std::string question, answer;
+  };
+  std::vector<Example> examples;
+  std::string question;
 };
 RetellRequest retell_request(const Person& person, Random& random);
 

@@ -65,7 +65,7 @@ WorldSize write_files(const fs::path& out, WorldSpec spec, const std::vector<Per
   });
   write_file(out / kSpecFile, spec.toml());
   std::error_code none;
-  fs::remove(out / kLivesFile, none);
+  if (!spec.rewrite) fs::remove(out / kLivesFile, none);
   return size;
 }
 

@@ -16,7 +16,7 @@
 
 namespace lethe::world {
 
-// Of `world rewrite` (study/rewrite.h): its answers while it runs, and what it says at the end.
+// Of `world rewrite` (study/rewrite.h): the model's answers, and what it says at the end.
 inline constexpr const char *kLivesFile = "lives.jsonl", *kRewriteFile = "rewrite.json";
 
 struct World {
@@ -59,7 +59,7 @@ struct WorldSize {
 using Files = std::map<std::string, std::string>;  // bytes by names
 
 // Makes the directory and takes out of it world.toml, for what is not whole is no world, and what not every world has:
-// facts and rewrite.json. The answers of an interrupted rewrite stay until there is a whole world.
+// facts and rewrite.json. The answers of a rewrite stay, until there is a world that is none.
 void begin_world(const fs::path& out);
 
 // Begins and writes the world that `spec` makes, each file beside and then renamed, world.toml last. `tokenizer`:

@@ -178,7 +178,7 @@ TEST_CASE("studies are listed, planned, and refused with file, line and reason")
   refused("augment = \"{augment}\"", "augment = \"twice\"", "'twice' is no augmentation");
   refused("title = \"A small study\"", "title = ", "this is not TOML");
   check_fails(2, {"study", "bior", "--dry-run", "--set", "model=none.gguf"},
-              {"bior.toml:", "stage.model: stage 'world'", "there is no 'none.gguf'; --set model=PATH gives another"});
+              {"bior.toml:", "stage.model: stage 'told'", "there is no 'none.gguf'; --set model=PATH gives another"});
   check_fails(2, {"study", "extracton"}, {"did you mean extraction?"});
   check_fails(2, {"study"}, {"study takes a RECIPE"});
   check_fails(2, {"study", "extraction", "--scale", "papr"}, {"--scale papr", "did you mean paper?"});

@@ -1,0 +1,91 @@
+#include "lethe/study/study_results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "lethe/tensor/parallel.h"
+
+namespace lethe::study {
+namespace {
+
+constexpr size_t kMostCurvePoints = 60;
+
+// "Intel(R) Xeon(R) Processor, 2 threads": what this runs on, as far as the system tells.
+std::string machine_text() {
+  std::string text;
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; text.empty() && std::getline(info, line);)
+    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
+      text = line.substr(colon + 2) + ", ";
+  const int threads = tensor::num_threads();
+  return text + fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
+}
+
+}  // namespace
+
+OrderedJson thinned(const OrderedJson& lines) {
+  const size_t stride = (lines.size() + kMostCurvePoints - 1) / kMostCurvePoints;
+  OrderedJson kept = OrderedJson::array();
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(lines[i]);
+  return kept;
+}
+
+OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<const std::optional<OrderedJson>> records,
+                          const OrderedJson& selection, const RunInfo& info) {
+  OrderedJson seconds = OrderedJson::object(), variants = OrderedJson::array();
+  for (size_t i = 0; i < plan.work.size(); ++i) {
+    const std::string& stage = plan.work[i].stage;
+    seconds[stage] = seconds.value(stage, 0.0) + records[i]->value("seconds", 0.0);
+  }
+  const auto shows = [&](const std::string& what, const std::string& stage) {
+    return std::ranges::any_of(recipe.page.sections, [&](const run::StudySection& section) {
+      return section.show == what && section.stage == stage;
+    });
+  };
+  for (const Variant& variant : plan.variants) {
+    OrderedJson stages = OrderedJson::object(), folders = OrderedJson::object();
+    for (const auto& [stage, i] : variant.stages) {
+      folders[stage] = plan.work[i].folder();
+      stages[stage] = (*records[i])["result"];
+      stages[stage].erase("out");  // where it was, on this machine
+      if (!shows("curves", stage)) stages[stage].erase("curves");
+      if (!shows("answers", stage)) stages[stage].erase("examples");
+    }
+    variants.push_back({{"grid", variant.grid}, {"folders", std::move(folders)}, {"stages", std::move(stages)}});
+  }
+  OrderedJson results{{"lethe", info.version}};
+  results.update(selection);
+  results["computed_on"] = machine_text();
+  results["command"] = info.command;
+  results["seconds"] = std::move(seconds);
+  results["variants"] = std::move(variants);
+  return results;
+}
+
+std::string results_text(const OrderedJson& results) {
+  const auto line = [](const OrderedJson& json) {
+    return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  };
+  std::string text = "{\n";
+  for (const auto& [key, value] : results.items())
+    if (key != "variants") text += fmt::format(" {}: {},\n", line(key), line(value));
+  text += " \"variants\": [";
+  bool first = true;
+  for (const OrderedJson& variant : results["variants"]) {
+    text += fmt::format("{}\n  {{\"grid\": {},\n   \"folders\": {},\n   \"stages\": {{", first ? "" : ",",
+                        line(variant["grid"]), line(variant["folders"]));
+    first = false;
+    bool first_stage = true;
+    for (const auto& [stage, result] : variant["stages"].items()) {
+      text += fmt::format("{}\n    {}: {}", first_stage ? "" : ",", line(stage), line(result));
+      first_stage = false;
+    }
+    text += "}}";
+  }
+  return text + "]\n}\n";
+}
+
+}  // namespace lethe::study

@@ -1,0 +1,24 @@
+// results.json of a study; lethe/run/study_page.h says what it holds.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+
+#include "lethe/study/plan.h"
+#include "lethe/study/recipe.h"
+#include "lethe/study/run_info.h"
+
+namespace lethe::study {
+
+// Of learning curves as many lines as a picture shows.
+OrderedJson thinned(const OrderedJson& lines);
+
+// `records`: stage.json of each work of the plan; `selection`: what the results are of. Curves and examples stay where
+// the recipe shows them.
+OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<const std::optional<OrderedJson>> records,
+                          const OrderedJson& selection, const RunInfo& info);
+
+// A line for each stage of a variant, so that a change is seen where it is.
+std::string results_text(const OrderedJson& results);
+
+}  // namespace lethe::study
