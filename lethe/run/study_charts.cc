@@ -63,23 +63,55 @@ std::string curves_html(const StudySection& section, const OrderedJson& results)
   return charts.empty() ? "" : grid_html(charts);
 }
 
+namespace {
+
+constexpr size_t kPlaces = 6, kMostLines = 3;
+
+// The paper's numbers for one row and attribute; where the list is shorter it ends where the value has been told: what
+// is read there is of no interest.
+std::vector<double> paper_of(const StudySection& section, const std::string& row, const std::string& attribute) {
+  const OrderedJson& theirs = field_at(section.paper, {row, attribute});
+  std::vector<double> numbers(theirs.is_array() ? theirs.size() : kPlaces, NAN);
+  for (size_t place = 0; theirs.is_array() && place < theirs.size(); ++place)
+    if (theirs[place].is_number()) numbers[place] = theirs[place].get<double>();
+  return numbers;
+}
+
+// As in the paper: a matrix for each row, of attributes by places.
+std::string matrices_html(const StudySection& section, const std::vector<StudyRow>& rows) {
+  std::vector<std::string> matrices;
+  for (const StudyRow& row : rows) {
+    Cells cells{"place in the biography", "percent", {"0", "1", "2", "3", "4", "5"}};
+    cells.heat = true;
+    for (const std::string& attribute : attributes_of(section, {row})) {
+      Cells::Row& entry = cells.rows.emplace_back(Cells::Row{spoken(attribute), {}, {}});
+      entry.paper = paper_of(section, row.name, attribute);
+      for (size_t place = 0; place < entry.paper.size(); ++place)
+        entry.ours.push_back(numbers_at(row, path_of(section, attribute, place)));
+    }
+    if (const std::string html = cells_html(cells, row.name); !html.empty()) matrices.push_back(html);
+  }
+  return matrices.empty() ? "" : grid_html(matrices);
+}
+
+}  // namespace
+
 std::string staircase_html(const StudySection& section, const OrderedJson& results) {
   const std::vector<StudyRow> rows = rows_of(section, results);
+  if (rows.size() > kMostLines) return matrices_html(section, rows);
   std::vector<std::string> charts;
   bool measured = false;
   for (const std::string& attribute : attributes_of(section, rows)) {
     LineChart chart{spoken(attribute), "", "place in the biography", "%", {}, 100};
     for (size_t i = 0; i < rows.size(); ++i) {
       Line line{rows[i].name, {}, i}, paper{rows[i].name + ", the paper’s", {}, i, true};
-      const OrderedJson& theirs = field_at(section.paper, {rows[i].name, attribute});
-      // A list that is shorter ends where the value has been told: what is read there is of no interest.
-      const size_t places = theirs.is_array() ? theirs.size() : 6;
-      for (size_t place = 0; place < places; ++place)
+      const std::vector<double> theirs = paper_of(section, rows[i].name, attribute);
+      for (size_t place = 0; place < theirs.size(); ++place) {
+        const auto x = static_cast<double>(place);
         if (const Numbers numbers = numbers_at(rows[i], path_of(section, attribute, place)); numbers.count > 0)
-          line.points.emplace_back(static_cast<double>(place), numbers.mean);
-      for (size_t place = 0; theirs.is_array() && place < places; ++place)
-        if (theirs[place].is_number())
-          paper.points.emplace_back(static_cast<double>(place), theirs[place].get<double>());
+          line.points.emplace_back(x, numbers.mean);
+        if (std::isfinite(theirs[place])) paper.points.emplace_back(x, theirs[place]);
+      }
       measured |= !line.points.empty();
       if (!line.points.empty()) chart.lines.push_back(std::move(line));
       if (!paper.points.empty()) chart.lines.push_back(std::move(paper));

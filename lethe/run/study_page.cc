@@ -34,32 +34,6 @@ bool leaves(const OrderedJson& only, const OrderedJson& grid) {
   return true;
 }
 
-// "33.8", "33.8 ± 1.2"; "–" where nothing was measured.
-std::string number_cell(const Numbers& numbers) {
-  if (!std::isfinite(numbers.mean)) return "–";
-  return numbers.count > 1 ? fmt::format("{:.1f} ± {:.1f}", numbers.mean, numbers.deviation)
-                           : fmt::format("{:.1f}", numbers.mean);
-}
-
-std::string paper_cell(double number) { return std::isfinite(number) ? fmt::format("{:.1f}", number) : ""; }
-
-struct Cells {  // of a table or a heat map: ours and the paper's
-  std::vector<std::string> head;
-  struct Row {
-    std::string name;
-    std::vector<Numbers> ours;
-    std::vector<double> paper;
-    bool only_paper = false;
-  };
-  std::vector<Row> rows;
-  bool has_paper = false;
-  bool measured() const {
-    return std::ranges::any_of(rows, [](const Row& row) {
-      return std::ranges::any_of(row.ours, [](const Numbers& numbers) { return numbers.count > 0; });
-    });
-  }
-};
-
 std::vector<double> paper_row(const StudySection& section, const std::string& name, size_t columns) {
   std::vector<double> numbers(columns, NAN);
   const OrderedJson& row = field_at(section.paper, {name});
@@ -69,7 +43,7 @@ std::vector<double> paper_row(const StudySection& section, const std::string& na
 }
 
 Cells table_cells(const StudySection& section, const OrderedJson& results) {
-  Cells cells;
+  Cells cells{fmt::format("{}", fmt::join(section.rows, ", ")), section.unit};
   for (const StudyColumn& column : section.columns) cells.head.push_back(column.name);
   const size_t columns = cells.head.size();
   if (field_at(section.paper, {kPaperBaseline}).is_array())
@@ -78,13 +52,12 @@ Cells table_cells(const StudySection& section, const OrderedJson& results) {
     Cells::Row& entry = cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, columns)});
     for (const StudyColumn& column : section.columns) entry.ours.push_back(numbers_at(row, column.path));
   }
-  for (const Cells::Row& row : cells.rows)
-    cells.has_paper |= std::ranges::any_of(row.paper, [](double x) { return std::isfinite(x); });
   return cells;
 }
 
 Cells heat_cells(const StudySection& section, const OrderedJson& results) {
-  Cells cells;
+  Cells cells{fmt::format("{} \\ {}", fmt::join(section.rows, ", "), section.across), section.unit};
+  cells.heat = true;
   const std::vector<StudyRow> rows = rows_of(section, results);
   for (const StudyRow& row : rows)
     for (const OrderedJson* variant : row.variants) {
@@ -100,73 +73,13 @@ Cells heat_cells(const StudySection& section, const OrderedJson& results) {
         if (name_of_value(field_at(*variant, {"grid", section.across})) == value) part.variants.push_back(variant);
       entry.ours.push_back(numbers_at(part, section.path));
     }
-    cells.has_paper |= std::ranges::any_of(entry.paper, [](double x) { return std::isfinite(x); });
   }
   return cells;
 }
 
-std::string cells_html(const StudySection& section, const Cells& cells, bool heat) {
-  if (!cells.measured()) return "";
-  std::string html = fmt::format("<div class=\"scroll\"><table{}>", heat ? " class=\"heat\"" : "");
-  std::vector<std::string> notes;
-  if (!section.unit.empty()) notes.push_back(fmt::format("In {}.", section.unit));
-  if (cells.has_paper) notes.emplace_back("Below each number, small: the paper’s.");
-  if (!notes.empty())
-    html += "<caption><span>" + escape_html(fmt::format("{}", fmt::join(notes, " "))) + "</span></caption>";
-  html += "\n<thead><tr><th scope=\"col\">" + escape_html(fmt::format("{}", fmt::join(section.rows, ", "))) +
-          (heat ? " \\ " + escape_html(section.across) : "") + "</th>";
-  for (const std::string& name : cells.head) html += "<th scope=\"col\">" + escape_html(name) + "</th>";
-  html += "</tr></thead>\n<tbody>\n";
-  for (const Cells::Row& row : cells.rows) {
-    html += "<tr><th scope=\"row\">" + escape_html(row.name) + "</th>";
-    for (size_t i = 0; i < row.ours.size(); ++i) {
-      const double mean = row.ours[i].mean;
-      if (heat && std::isfinite(mean))
-        html += fmt::format("<td style=\"background:rgba(23,112,140,{:.2f})\">", std::clamp(mean, 0.0, 100.0) / 180);
-      else
-        html += "<td>";
-      if (!row.only_paper) html += escape_html(number_cell(row.ours[i]));
-      if (const std::string paper = paper_cell(row.paper[i]); !paper.empty()) html += "<small>" + paper + "</small>";
-      html += "</td>";
-    }
-    html += "</tr>\n";
-  }
-  return html + "</tbody></table></div>\n";
-}
-
-size_t letters(const std::string& text) {  // not the bytes that continue one
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-// The same for a terminal: ours, and the paper's in brackets.
-std::string cells_text(const StudySection& section, const Cells& cells) {
-  if (!cells.measured()) return "";
-  std::vector<std::vector<std::string>> lines{{fmt::format("{}", fmt::join(section.rows, ", "))}};
-  lines[0].insert(lines[0].end(), cells.head.begin(), cells.head.end());
-  for (const Cells::Row& row : cells.rows) {
-    std::vector<std::string>& line = lines.emplace_back(1, row.name);
-    for (size_t i = 0; i < row.ours.size(); ++i) {
-      const std::string paper = paper_cell(row.paper[i]), ours = row.only_paper ? "" : number_cell(row.ours[i]);
-      line.push_back(ours + (paper.empty() ? "" : fmt::format("{}({})", ours.empty() ? "" : " ", paper)));
-    }
-  }
-  std::string text = section.title + (cells.has_paper ? " (in brackets: the paper's)\n" : "\n");
-  for (const std::vector<std::string>& line : lines) {
-    std::string row;
-    for (size_t c = 0; c < line.size(); ++c) {
-      size_t width = 0;
-      for (const auto& other : lines) width = std::max(width, letters(other[c]));
-      const std::string space(width - letters(line[c]), ' ');
-      row += c == 0 ? line[c] + space : "  " + space + line[c];
-    }
-    text += "  " + row + "\n";
-  }
-  return text + "\n";
-}
-
 std::string body_of(const StudySection& section, const OrderedJson& results) {
-  if (section.show == "table") return cells_html(section, table_cells(section, results), false);
-  if (section.show == "heatmap") return cells_html(section, heat_cells(section, results), true);
+  if (section.show == "table") return cells_html(table_cells(section, results));
+  if (section.show == "heatmap") return cells_html(heat_cells(section, results));
   if (section.show == "curves") return curves_html(section, results);
   if (section.show == "staircase") return staircase_html(section, results);
   if (section.show == "bars") return study_bars_html(section, results);
@@ -279,8 +192,8 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
 std::string study_text(const StudyPage& page, const OrderedJson& results) {
   std::string text;
   for (const StudySection& section : page.sections) {
-    if (section.show == "table") text += cells_text(section, table_cells(section, results));
-    if (section.show == "heatmap") text += cells_text(section, heat_cells(section, results));
+    if (section.show == "table") text += cells_text(section.title, table_cells(section, results));
+    if (section.show == "heatmap") text += cells_text(section.title, heat_cells(section, results));
   }
   return text;
 }

@@ -127,6 +127,21 @@ TEST_CASE("the staircase has a chart an attribute, a line a row, and the paper's
   CHECK(has(html, "single, the paper’s</li>"));
 }
 
+TEST_CASE("the staircases of more than three rows are matrices, which end with the paper's") {
+  StudySection stairs = section("staircase", "probe");
+  stairs.rows = {"augment", "seed"};
+  stairs.paper["single, 0"]["birth_city"] = {5.9, 100};
+  OrderedJson results = study_sample();  // three, and one more
+  results["variants"].push_back(results["variants"][0]);
+  results["variants"][3]["grid"]["seed"] = 2;
+  const std::string html = page_html(page_of_study({"small", "", "", {stairs}}, results));
+  CHECK(count(html, "<table class=\"heat\">") == 4);
+  CHECK(has(html, "<caption>single, 0<span>In percent. Below each number, small: the paper’s.</span></caption>"));
+  CHECK(has(html, "<small>5.9</small></td>"));
+  CHECK(has(html, "<small>100.0</small></td><td></td><td></td><td></td><td></td></tr>"));
+  CHECK_FALSE(has(html, "<svg viewBox=\"0 0 360"));
+}
+
 TEST_CASE("bars of a probe, curves of a training") {
   const std::string bars = page_of(section("bars", "probe"));
   CHECK(has(bars, "First tokens of the values"));

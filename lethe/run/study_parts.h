@@ -24,6 +24,26 @@ struct Numbers {
 };
 Numbers numbers_at(const StudyRow& row, const std::string& path);
 
+// A table or a heat map: our numbers and the paper's.
+struct Cells {
+  std::string corner, unit;  // above the rows' names; what numbers are, "": no unit
+  std::vector<std::string> head = {};
+  struct Row {
+    std::string name;
+    std::vector<Numbers> ours;  // of the first columns, where there are fewer
+    std::vector<double> paper;  // as many; NAN: none
+    bool only_paper = false;
+  };
+  std::vector<Row> rows = {};
+  bool heat = false;  // coloured by our numbers
+
+  bool measured() const;
+  bool has_paper() const;
+};
+// "" where nothing was measured. For a terminal the paper's numbers stand in brackets.
+std::string cells_html(const Cells& cells, const std::string& title = "");
+std::string cells_text(const std::string& title, const Cells& cells);
+
 // Of the lines of curves.jsonl.
 LineChart learning_curves(const std::string& title, const OrderedJson& points);
 

@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lethe/run/page.h"
+#include "lethe/run/study_parts.h"
+
+namespace lethe::run {
+namespace {
+
+// "33.8", "33.8 ± 1.2"; "–" where nothing was measured.
+std::string number_cell(const Numbers& numbers) {
+  if (!std::isfinite(numbers.mean)) return "–";
+  return numbers.count > 1 ? fmt::format("{:.1f} ± {:.1f}", numbers.mean, numbers.deviation)
+                           : fmt::format("{:.1f}", numbers.mean);
+}
+
+std::string paper_cell(double number) { return std::isfinite(number) ? fmt::format("{:.1f}", number) : ""; }
+
+size_t letters(const std::string& text) {  // not the bytes that continue one
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+bool Cells::measured() const {
+  return std::ranges::any_of(rows, [](const Row& row) {
+    return std::ranges::any_of(row.ours, [](const Numbers& numbers) { return numbers.count > 0; });
+  });
+}
+
+bool Cells::has_paper() const {
+  return std::ranges::any_of(rows, [](const Row& row) {
+    return std::ranges::any_of(row.paper, [](double number) { return std::isfinite(number); });
+  });
+}
+
+std::string cells_html(const Cells& cells, const std::string& title) {
+  if (!cells.measured()) return "";
+  std::string html = fmt::format("<div class=\"scroll\"><table{}>", cells.heat ? " class=\"heat\"" : "");
+  std::vector<std::string> notes;
+  if (!cells.unit.empty()) notes.push_back(fmt::format("In {}.", cells.unit));
+  if (cells.has_paper()) notes.emplace_back("Below each number, small: the paper’s.");
+  if (!notes.empty() || !title.empty())
+    html += "<caption>" + escape_html(title) + "<span>" + escape_html(fmt::format("{}", fmt::join(notes, " "))) +
+            "</span></caption>";
+  html += "\n<thead><tr><th scope=\"col\">" + escape_html(spoken(cells.corner)) + "</th>";
+  for (const std::string& name : cells.head) html += "<th scope=\"col\">" + escape_html(name) + "</th>";
+  html += "</tr></thead>\n<tbody>\n";
+  for (const Cells::Row& row : cells.rows) {
+    html += "<tr><th scope=\"row\">" + escape_html(row.name) + "</th>";
+    for (size_t i = 0; i < row.ours.size(); ++i) {
+      const double mean = row.ours[i].mean;
+      if (cells.heat && std::isfinite(mean))
+        html += fmt::format("<td style=\"background:rgba(23,112,140,{:.2f})\">", std::clamp(mean, 0.0, 100.0) / 180);
+      else
+        html += "<td>";
+      if (!row.only_paper) html += escape_html(number_cell(row.ours[i]));
+      if (const std::string paper = paper_cell(row.paper[i]); !paper.empty()) html += "<small>" + paper + "</small>";
+      html += "</td>";
+    }
+    for (size_t i = row.ours.size(); i < cells.head.size(); ++i) html += "<td></td>";
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table></div>\n";
+}
+
+std::string cells_text(const std::string& title, const Cells& cells) {
+  if (!cells.measured()) return "";
+  std::vector<std::vector<std::string>> lines{{cells.corner}};
+  lines[0].insert(lines[0].end(), cells.head.begin(), cells.head.end());
+  for (const Cells::Row& row : cells.rows) {
+    std::vector<std::string>& line = lines.emplace_back(1, row.name);
+    for (size_t i = 0; i < row.ours.size(); ++i) {
+      const std::string paper = paper_cell(row.paper[i]), ours = row.only_paper ? "" : number_cell(row.ours[i]);
+      line.push_back(ours + (paper.empty() ? "" : fmt::format("{}({})", ours.empty() ? "" : " ", paper)));
+    }
+  }
+  std::string text = title + (cells.has_paper() ? " (in brackets: the paper's)\n" : "\n");
+  for (const std::vector<std::string>& line : lines) {
+    std::string row;
+    for (size_t c = 0; c < line.size(); ++c) {
+      size_t width = 0;
+      for (const auto& other : lines) width = std::max(width, letters(other[c]));
+      const std::string space(width - letters(line[c]), ' ');
+      row += c == 0 ? line[c] + space : "  " + space + line[c];
+    }
+    text += "  " + row + "\n";
+  }
+  return text + "\n";
+}
+
+}  // namespace lethe::run
