@@ -60,7 +60,7 @@ void rewrite(Arguments arguments) {
   options.example("world rewrite single --model SmolLM2-135M-Instruct --versions 5 --fullname --out told5",
                   "five texts a person, with full names");
   options.example("world rewrite single --model SmolLM2-135M-Instruct --versions 3 --answers told5 --out told3",
-                  "the first three of them, without names, from the answers that are there");
+                  "the first three of them, without the full names, from the answers that are there");
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);

@@ -8,7 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
-#include "lethe/edit/edit_test.h"
+#include "lethe/edit/edit_testing.h"
 #include "lethe/model/adapter.h"
 #include "lethe/model/families.h"
 #include "lethe/model/safetensors.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "lethe/base/error.h"
-#include "lethe/edit/edit_test.h"
+#include "lethe/edit/edit_testing.h"
 #include "lethe/edit/values.h"
 
 using namespace lethe;

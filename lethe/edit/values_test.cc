@@ -1,6 +1,6 @@
 #include "lethe/edit/values.h"
 
-#include "lethe/edit/edit_test.h"
+#include "lethe/edit/edit_testing.h"
 
 using namespace lethe;
 using namespace lethe::edit;

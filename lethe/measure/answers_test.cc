@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "lethe/measure/measure_test.h"
+#include "lethe/measure/measure_testing.h"
 
 using namespace lethe;
 using namespace lethe::measure;

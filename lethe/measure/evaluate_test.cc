@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "lethe/base/error.h"
-#include "lethe/measure/measure_test.h"
+#include "lethe/measure/measure_testing.h"
 
 using namespace lethe;
 using namespace lethe::measure;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "lethe/measure/measure_test.h"
+#include "lethe/measure/measure_testing.h"
 #include "lethe/model/new_model.h"
 
 using namespace lethe;

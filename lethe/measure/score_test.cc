@@ -6,7 +6,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
-#include "lethe/measure/measure_test.h"
+#include "lethe/measure/measure_testing.h"
 
 using namespace lethe;
 using namespace lethe::measure;

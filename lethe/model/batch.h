@@ -1,8 +1,6 @@
 // Packed tokens: examples end to end, attention inside each, so that nothing is computed for padding.
 #pragma once
-#include <algorithm>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "lethe/tensor/ops.h"
@@ -19,15 +17,6 @@ struct Batch {
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t targets() const { return static_cast<int64_t>(target_ids.size()); }
 };
-
-// Prompts that begin with as many common tokens share what is computed for them.
-inline constexpr int64_t kSharedTokens = 32;
-// With how many common tokens two prompts begin, at most all but the last of either.
-inline int64_t common_beginning(std::span<const int32_t> a, std::span<const int32_t> b) {
-  const size_t most = std::min(a.size(), b.size());
-  const auto end = std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first;
-  return std::min<int64_t>(end - a.begin(), static_cast<int64_t>(most) - 1);
-}
 
 // What a forward pass says of each target of a batch, in order.
 struct TargetScores {

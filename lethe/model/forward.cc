@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lethe/base/error.h"
+#include "lethe/model/shared_prompts.h"
 #include "lethe/model/transformer.h"
 
 namespace lethe::model {
@@ -219,18 +220,21 @@ void Transformer::extend(std::span<const std::vector<int32_t>> ids, std::span<Ke
     batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
     return batch.spans.back();
   };
-  tensor::Span prefix;
   for (size_t i = 0; i < ids.size(); ++i) {
     const auto count = static_cast<int64_t>(ids[i].size()), past = caches[i]->length();
     check(count > 0, "sequence {} is extended by no tokens", i);
     check(context.decode ? past > 0 && count == 1 : past == 0,
           "sequence {}: {} tokens after {}, expected one after some, or all at once", i, count, past);
-    if (prefix.length > 0 && common_beginning(ids[i - 1], ids[i]) < prefix.length) prefix = {};
-    const int64_t common = i + 1 < ids.size() ? common_beginning(ids[i], ids[i + 1]) : 0;
-    if (!context.decode && common >= kSharedTokens && common > 2 * prefix.length)  // else to go on with it costs less
-      prefix = add_span(std::span(ids[i]).first(static_cast<size_t>(common)), 0, {});
-    context.cached.push_back(add_span(std::span(ids[i]).subspan(static_cast<size_t>(prefix.length)), past, prefix));
-    last.push_back(static_cast<int32_t>(batch.tokens() - 1));
+  }
+  for (const PromptGroup& group : group_prompts(ids)) {
+    tensor::Span prefix;
+    if (group.shared > 0)
+      prefix = add_span(std::span(ids[group.begin]).first(static_cast<size_t>(group.shared)), 0, {});
+    for (size_t i = group.begin; i < group.end; ++i) {
+      const std::span<const int32_t> own = std::span(ids[i]).subspan(static_cast<size_t>(group.shared));
+      context.cached.push_back(add_span(own, caches[i]->length(), prefix));
+      last.push_back(static_cast<int32_t>(batch.tokens() - 1));
+    }
   }
   const auto B = static_cast<int64_t>(ids.size());
   prepare(context, batch, false, B);

@@ -8,13 +8,14 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
+#include "lethe/model/shared_prompts.h"
 
 namespace lethe::model {
 namespace {
 
-// Prompts run together up to so many tokens, and sequences up to so many: memory stays bounded. New ones begin when
+// Prompts run together up to so many rows, and sequences up to so many: memory stays bounded. New ones begin when
 // half of them have ended, many at a time, so that they share what they have in common.
-constexpr int64_t kPrefillTokens = 4096;
+constexpr int64_t kPrefillRows = 4096;
 constexpr size_t kSequences = 64;
 
 struct Sequence {
@@ -125,18 +126,18 @@ std::vector<std::vector<int32_t>> generate(Transformer& model, std::span<const s
     std::vector<Sequence> fresh;
     std::vector<std::vector<int32_t>> ids;
     fill = fill || going.size() <= kSequences / 2;
-    for (int64_t tokens = 0; fill && next < prompts.size() && going.size() + fresh.size() < kSequences; ++next) {
+    for (; fill && next < prompts.size() && going.size() + fresh.size() < kSequences; ++next) {
       const size_t i = order[next];
+      ids.push_back(prompts[i]);
+      if (ids.size() > 1 && rows_of(ids) > kPrefillRows) {
+        ids.pop_back();
+        break;
+      }
       const auto length = static_cast<int64_t>(prompts[i].size());
-      const int64_t common = ids.empty() ? 0 : common_beginning(ids.back(), prompts[i]);
-      const int64_t added = length - (common >= kSharedTokens ? common : 0);
-      if (!fresh.empty() && tokens + added > kPrefillTokens) break;
-      tokens += added;
       const int64_t limit = std::min(options.max_new_tokens, model.config().max_positions - length);
       fresh.push_back(
           {i, std::make_unique<KeyValueCache>(model.config(), model.precision(), length + limit),
            options.seeds.empty() ? Random(options.seed, "generate", i) : Random(options.seeds[i], "generate"), limit});
-      ids.push_back(prompts[i]);
     }
     fill = fill && going.size() + fresh.size() < kSequences;
     if (!fresh.empty()) {

@@ -32,6 +32,7 @@ h2 { margin: 0 0 .3rem; padding-top: .9rem; border-top: 1px solid var(--rule); f
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2rem 2.5rem; align-items: start; }
 .grid > * { min-width: 0; max-width: 30rem; }
 td small { display: block; color: var(--soft); font-size: .76rem; line-height: 1.2; } .grid + table, .scroll + .scroll { margin-top: 1.6rem; }
+.scroll > table:not([class]) td, .heat td { white-space: nowrap; }
 .heat th:not(:first-child) { text-align: center; padding-right: .9rem; }
 .heat td { text-align: center; padding-right: .9rem; min-width: 2rem; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 .grid .heat :is(th, td):not(:first-child) { padding-left: .3rem; padding-right: .3rem; } .grid > .scroll + .scroll { margin-top: 0; }

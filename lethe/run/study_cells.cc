@@ -31,6 +31,19 @@ bool Cells::measured() const {
   });
 }
 
+void Cells::drop_unmeasured() {
+  if (!measured()) return;
+  const auto erase = [](auto& list, size_t i) { list.erase(list.begin() + static_cast<std::ptrdiff_t>(i)); };
+  for (size_t i = head.size(); i-- > 0;) {
+    if (std::ranges::any_of(rows, [&](const Row& row) { return row.ours[i].count > 0; })) continue;
+    erase(head, i);
+    for (Row& row : rows) {
+      erase(row.ours, i);
+      erase(row.paper, i);
+    }
+  }
+}
+
 bool Cells::has_paper() const {
   return std::ranges::any_of(rows, [](const Row& row) {
     return std::ranges::any_of(row.paper, [](double number) { return std::isfinite(number); });
@@ -73,7 +86,11 @@ std::string cells_text(const std::string& title, const Cells& cells) {
   lines[0].insert(lines[0].end(), cells.head.begin(), cells.head.end());
   for (const Cells::Row& row : cells.rows) {
     std::vector<std::string>& line = lines.emplace_back(1, row.name);
-    for (size_t i = 0; i < row.ours.size(); ++i) {
+    for (size_t i = 0; i < cells.head.size(); ++i) {
+      if (i >= row.ours.size()) {
+        line.emplace_back();
+        continue;
+      }
       const std::string paper = paper_cell(row.paper[i]), ours = row.only_paper ? "" : number_cell(row.ours[i]);
       line.push_back(ours + (paper.empty() ? "" : fmt::format("{}({})", ours.empty() ? "" : " ", paper)));
     }

@@ -30,6 +30,36 @@ std::string path_of(const StudySection& section, const std::string& attribute, s
   return fmt::format("{}.{}.{}.{}", section.stage, section.part, attribute, place);
 }
 
+constexpr size_t kPlaces = 6, kMostLines = 3;
+
+// The paper's numbers for one row and attribute; where the list is shorter it ends where the value has been told: what
+// is read there is of no interest.
+std::vector<double> paper_of(const StudySection& section, const std::string& row, const std::string& attribute) {
+  const OrderedJson& theirs = field_at(section.paper, {row, attribute});
+  std::vector<double> numbers(theirs.is_array() ? theirs.size() : kPlaces, NAN);
+  for (size_t place = 0; theirs.is_array() && place < theirs.size(); ++place)
+    if (theirs[place].is_number()) numbers[place] = theirs[place].get<double>();
+  return numbers;
+}
+
+// As in the paper: a matrix for each row, of attributes by places.
+std::string matrices_html(const StudySection& section, const std::vector<StudyRow>& rows) {
+  std::vector<std::string> matrices;
+  for (const StudyRow& row : rows) {
+    Cells cells{"place in the biography", "percent"};
+    for (size_t place = 0; place < kPlaces; ++place) cells.head.push_back(std::to_string(place));
+    cells.heat = true;
+    for (const std::string& attribute : attributes_of(section, {row})) {
+      Cells::Row& entry = cells.rows.emplace_back(Cells::Row{spoken(attribute), {}, {}});
+      entry.paper = paper_of(section, row.name, attribute);
+      for (size_t place = 0; place < entry.paper.size(); ++place)
+        entry.ours.push_back(numbers_at(row, path_of(section, attribute, place)));
+    }
+    if (const std::string html = cells_html(cells, row.name); !html.empty()) matrices.push_back(html);
+  }
+  return matrices.empty() ? "" : grid_html(matrices);
+}
+
 }  // namespace
 
 LineChart learning_curves(const std::string& title, const OrderedJson& points) {
@@ -62,39 +92,6 @@ std::string curves_html(const StudySection& section, const OrderedJson& results)
   }
   return charts.empty() ? "" : grid_html(charts);
 }
-
-namespace {
-
-constexpr size_t kPlaces = 6, kMostLines = 3;
-
-// The paper's numbers for one row and attribute; where the list is shorter it ends where the value has been told: what
-// is read there is of no interest.
-std::vector<double> paper_of(const StudySection& section, const std::string& row, const std::string& attribute) {
-  const OrderedJson& theirs = field_at(section.paper, {row, attribute});
-  std::vector<double> numbers(theirs.is_array() ? theirs.size() : kPlaces, NAN);
-  for (size_t place = 0; theirs.is_array() && place < theirs.size(); ++place)
-    if (theirs[place].is_number()) numbers[place] = theirs[place].get<double>();
-  return numbers;
-}
-
-// As in the paper: a matrix for each row, of attributes by places.
-std::string matrices_html(const StudySection& section, const std::vector<StudyRow>& rows) {
-  std::vector<std::string> matrices;
-  for (const StudyRow& row : rows) {
-    Cells cells{"place in the biography", "percent", {"0", "1", "2", "3", "4", "5"}};
-    cells.heat = true;
-    for (const std::string& attribute : attributes_of(section, {row})) {
-      Cells::Row& entry = cells.rows.emplace_back(Cells::Row{spoken(attribute), {}, {}});
-      entry.paper = paper_of(section, row.name, attribute);
-      for (size_t place = 0; place < entry.paper.size(); ++place)
-        entry.ours.push_back(numbers_at(row, path_of(section, attribute, place)));
-    }
-    if (const std::string html = cells_html(cells, row.name); !html.empty()) matrices.push_back(html);
-  }
-  return matrices.empty() ? "" : grid_html(matrices);
-}
-
-}  // namespace
 
 std::string staircase_html(const StudySection& section, const OrderedJson& results) {
   const std::vector<StudyRow> rows = rows_of(section, results);

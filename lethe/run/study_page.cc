@@ -52,6 +52,7 @@ Cells table_cells(const StudySection& section, const OrderedJson& results) {
     Cells::Row& entry = cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, columns)});
     for (const StudyColumn& column : section.columns) entry.ours.push_back(numbers_at(row, column.path));
   }
+  cells.drop_unmeasured();
   return cells;
 }
 

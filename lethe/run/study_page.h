@@ -27,9 +27,9 @@ struct StudySection {
   //   table      a row for each value of `rows`, `columns` of numbers, the paper's beneath ours
   //   heatmap    the same number for each value of `rows` and of the axis `across`, coloured
   //   curves     "curves" of the stage's result, as training writes them: a chart a row
-  //   staircase  a P-probe: a chart an attribute, a line a row, the paper's faint; of more than three rows a matrix
-  //   each bars       a Q-probe: a chart an attribute, a bar a row answers    "examples" of the stage's result:
-  //   question, truth, and the answer of each row
+  //   staircase  a P-probe: a chart an attribute, a line a row, the paper's faint; a matrix a row where they are many
+  //   bars       a Q-probe: a chart an attribute, a bar a row
+  //   answers    "examples" of the stage's result: question, truth, and the answer of each row
   std::string show = "text";
   std::vector<std::string> rows;  // axes of the grid
   std::vector<StudyColumn> columns;

@@ -63,12 +63,18 @@ std::string page_of(const StudySection& section) {
 
 TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and deviation") {
   StudySection table = section("table", "");
-  table.columns = {{"mean", "ask.mean.exact_match"}, {"gone", "ask.mean.nothing"}};
-  table.paper = {{"single", {9.7, 1}}, {"baseline", {2.7, 0}}, {"other", {5, 5}}};
+  table.columns = {{"mean", "ask.mean.exact_match"}, {"gone", "ask.mean.nothing"}, {"read", "read.city"}};
+  table.paper = {{"single", {9.7, 1, 5.9}}, {"baseline", {2.7, 0, 0}}, {"other", {5, 5, 5}}};
+  OrderedJson results = study_sample();
+  results["variants"][0]["stages"]["read"]["city"] = 8;
+  const auto page_of = [&](const StudySection& shown) {
+    return page_html(page_of_study({"small", "What?", "It asks <this>.", {shown}}, results));
+  };
   const std::string html = page_of(table);
-  CHECK(has(html, "<td>3.0 ± 1.4<small>9.7</small></td><td>–<small>1.0</small></td>"));
+  CHECK(has(html, "<td>3.0 ± 1.4<small>9.7</small></td><td>8.0<small>5.9</small></td>"));
   CHECK(has(html, "<th scope=\"row\">multi</th><td>97.2</td><td>–</td>"));
   CHECK(has(html, "<th scope=\"row\">a guess</th><td><small>2.7</small></td>"));
+  CHECK_FALSE(has(html, "gone"));  // no number of ours
   CHECK_FALSE(has(html, "other"));
   CHECK(has(html, "Title &amp; such"));
   CHECK(has(html, "It asks &lt;this&gt;."));
@@ -77,18 +83,17 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
   CHECK(has(html, "<span>In percent. Below each number, small: the paper’s.</span>"));
   CHECK(has(html, "<dt>stages, added up</dt><dd>1 min 02 s</dd>"));
   CHECK_FALSE(has(html, "http"));
+  const std::string text = study_text({"small", "", "", {table}}, results);
+  CHECK(text ==
+        "Title & such (in brackets: the paper's)\n"
+        "  augment             mean       read\n"
+        "  a guess            (2.7)      (0.0)\n"
+        "  single   3.0 ± 1.4 (9.7)  8.0 (5.9)\n"
+        "  multi               97.2          –\n\n");
   table.only = {{"augment", {"multi"}}};
   CHECK_FALSE(has(page_of(table), "<th scope=\"row\">single"));
   table.unit = "";
   CHECK_FALSE(has(page_of(table), "In percent"));
-  table.unit = "percent";
-
-  const std::string text = study_text({"small", "", "", {table}}, study_sample());
-  CHECK(text ==
-        "Title & such (in brackets: the paper's)\n"
-        "  augment   mean   gone\n"
-        "  a guess  (2.7)  (0.0)\n"
-        "  multi     97.2      –\n\n");
 }
 
 TEST_CASE("variants that share a stage's folder are one measurement of it") {

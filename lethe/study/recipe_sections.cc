@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "lethe/base/error.h"
+#include "lethe/world/texts.h"
 
 namespace lethe::study {
 namespace {
@@ -86,7 +87,12 @@ OrderedJson read_paper(TomlTable table, bool staircase, size_t columns, const st
     for (const std::string& name : table.unread()) {
       TomlTable row = table.table(name);
       check_row(name, row.where());
-      for (const Setting& attribute : row.settings()) paper[name][attribute.name] = numbers(attribute);
+      for (const Setting& attribute : row.settings()) {
+        paper[name][attribute.name] = numbers(attribute);
+        if (paper[name][attribute.name].size() > world::kAttributes.size())
+          fail_usage("{}: {} numbers, expected at most {}, one for each place in a biography", attribute.where,
+                     paper[name][attribute.name].size(), world::kAttributes.size());
+      }
     }
     return paper;
   }

@@ -1,14 +1,9 @@
 #include "lethe/study/rewrite.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
-#include <map>
-#include <optional>
 #include <vector>
 
 #include "lethe/base/error.h"
@@ -19,184 +14,13 @@
 #include "lethe/run/run_folder.h"
 #include "lethe/study/any_model.h"
 #include "lethe/study/inputs.h"
+#include "lethe/study/lives.h"
 #include "lethe/text/template.h"
 #include "lethe/world/retell.h"
 #include "lethe/world/world_files.h"
 
 namespace lethe::study {
 namespace {
-
-// Settings on which the answer to one try of one life does not depend.
-constexpr const char* kNotOfAnswers[] = {"lives", "versions", "fullname", "tokenizer"};
-
-constexpr size_t kWave = 256;  // answers that are asked for, and kept, together
-constexpr size_t kBusy = 64;   // sequences that keep the processor busy: where fewer lives are left, each is tried so
-                               // much more often at a time
-
-// One biography to be told.
-struct Life {
-  const world::Person* person;
-  int64_t version, tries;
-  std::optional<world::Biography> told;
-};
-
-struct Try {
-  size_t life;
-  int64_t number;
-};
-
-// All answers of lives.jsonl so far, or some of them.
-struct Tally {
-  int64_t answers = 0, taken = 0, tokens = 0;
-  double seconds = 0;
-  std::map<std::string, int64_t> wrong;
-
-  double rate() const { return answers > 0 ? 100.0 * static_cast<double>(taken) / static_cast<double>(answers) : 0.0; }
-};
-
-// A stream for each try of a life, whatever is told beside it.
-uint64_t stream(const Life& life, int64_t number) {
-  return (static_cast<uint64_t>(life.person->id) * 8 + static_cast<uint64_t>(life.version)) * 65536 +
-         static_cast<uint64_t>(number);
-}
-
-// Everything that was told so far: a function of the waves of answers, in their order.
-class Lives {
- public:
-  Lives(const RewriteConfig& config, const world::World& world) : config_(config) {
-    for (const world::Person& person : world.people) {
-      const int64_t versions = world.spec.entries(person.split == world::Split::kCelebrity);
-      for (int64_t version = 0; version < versions; ++version) {
-        index_[{person.id, version}] = lives_.size();
-        lives_.push_back({&person, version, 0, {}});
-      }
-    }
-  }
-
-  const Life& operator[](size_t i) const { return lives_[i]; }
-  size_t size() const { return lives_.size(); }
-  int64_t told() const {
-    return std::ranges::count_if(lives_, [](const Life& life) { return life.told.has_value(); });
-  }
-  const Tally& tally() const { return tally_; }
-
-  std::vector<Try> next_wave() const {
-    std::vector<size_t> open;
-    for (size_t i = 0; i < lives_.size() && open.size() < kWave; ++i)
-      if (!lives_[i].told && lives_[i].tries < config_.max_tries) open.push_back(i);
-    std::vector<Try> wave;
-    const size_t at_once = open.empty() ? 0 : std::max<size_t>(1, kBusy / open.size());
-    for (const size_t i : open) {
-      const int64_t end = std::min(config_.max_tries, lives_[i].tries + static_cast<int64_t>(at_once));
-      for (int64_t number = lives_[i].tries; number < end; ++number) wave.push_back({i, number});
-    }
-    return wave;
-  }
-
-  // Which life an answer tells; nullptr: none of these.
-  Life* life_of(const Json& entry, const std::string& where) {
-    const auto it = index_.find({json_int(entry, "person", where), json_int(entry, "version", where)});
-    return it == index_.end() ? nullptr : &lives_[it->second];
-  }
-
-  // Takes a line of lives.jsonl. Of several good answers for one life the first counts.
-  void take(const Json& wave, const std::string& where) {
-    for (const Json& entry : json_field(wave, "answers", where)) {
-      Life* found = life_of(entry, where);
-      check(found, "{}: there is no version {} of person {}", where, entry["version"].dump(), entry["person"].dump());
-      Life& life = *found;
-      life.tries = std::max(life.tries, json_int(entry, "try", where) + 1);
-      world::Retold answer = world::retold(*life.person, json_string(entry, "text", where), config_.full_name);
-      if (!json_bool(entry, "ended", where)) answer.wrong = "unfinished";
-      ++tally_.answers;
-      if (answer.wrong.empty()) {
-        ++tally_.taken;
-        if (!life.told) life.told = std::move(answer.biography);
-      } else {
-        ++tally_.wrong[answer.wrong];
-      }
-    }
-    tally_.tokens += json_int(wave, "tokens", where);
-    tally_.seconds += json_number(wave, "seconds", where);
-  }
-
- private:
-  const RewriteConfig& config_;
-  std::vector<Life> lives_;
-  std::map<std::pair<int64_t, int64_t>, size_t> index_;  // by person and version
-  Tally tally_;
-};
-
-void check_settings(const char* option, const Json& then, const OrderedJson& now, const fs::path& where) {
-  if (then == Json(now)) return;
-  fail_usage("{}: {} was begun with other settings, another model or another world: {}, now {}", option, where.string(),
-             then.dump(), now.dump());
-}
-
-// lives.jsonl: the settings that answers depend on, then a line a wave. Takes a half-written end off `text`.
-void for_each_record(std::string& text, const fs::path& path,
-                     const std::function<void(int64_t line, const Json&, const std::string& where)>& record) {
-  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
-  std::string_view rest = text;
-  for (int64_t line = 1; !rest.empty(); ++line) {
-    const size_t end = rest.find('\n');
-    const std::string where = fmt::format("{}, line {}", path.string(), line);
-    record(line, parse_json(rest.substr(0, end), where), where);
-    rest.remove_prefix(end + 1);
-  }
-}
-
-class Log {
- public:
-  Log(const fs::path& path, const OrderedJson& settings, bool resume, Lives& lives) : path_(path) {
-    std::string text = resume && fs::exists(path) ? read_file(path) : "";
-    for_each_record(text, path, [&](int64_t line, const Json& json, const std::string& where) {
-      if (line > 1)
-        lives.take(json, where);
-      else
-        check_settings("--resume", json, settings, path);
-      lines_ = line;
-    });
-    file_.fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    check(file_.fd >= 0 && ::ftruncate(file_.fd, static_cast<off_t>(text.size())) == 0, "cannot write {}",
-          path.string());
-    if (text.empty()) append(settings);
-  }
-
-  bool has_answers() const { return lines_ > 1; }
-
-  void append(const OrderedJson& line) {
-    write_all(file_.fd, line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n", path_.string());
-    ++lines_;
-  }
-
- private:
-  fs::path path_;
-  run::Descriptor file_;
-  int64_t lines_ = 0;
-};
-
-// The answers of an earlier rewrite that tell these lives, as a line of lives.jsonl. `settings`: what answers depend
-// on.
-OrderedJson earlier_answers(const fs::path& earlier, OrderedJson settings, Lives& lives) {
-  const fs::path path = earlier / world::kLivesFile;
-  check(fs::exists(path), "--answers {}: no {} there, expected what `world rewrite` wrote", earlier.string(),
-        world::kLivesFile);
-  for (const char* name : kNotOfAnswers) settings.erase(name);
-  OrderedJson answers = OrderedJson::array();
-  std::string text = read_file(path);
-  for_each_record(text, path, [&](int64_t line, const Json& json, const std::string& where) {
-    if (line == 1) {
-      Json then = json;
-      for (const char* name : kNotOfAnswers) then.erase(name);
-      check_settings("--answers", then, settings, earlier);
-      return;
-    }
-    for (const Json& entry : json_field(json, "answers", where))
-      if (lives.life_of(entry, where)) answers.push_back(OrderedJson(entry));
-  });
-  return {{"answers", std::move(answers)}, {"tokens", 0}, {"seconds", 0}};
-}
 
 std::string fingerprint_of(const std::vector<world::Person>& people) {
   uint64_t hash = fnv1a("");
@@ -223,7 +47,7 @@ OrderedJson ask(model::Transformer& transformer, const text::Tokenizer& tokenize
   std::vector<std::vector<int32_t>> prompts;
   options.seeds.clear();
   for (const Try& t : wave) {
-    const uint64_t index = stream(lives[t.life], t.number);
+    const uint64_t index = lives[t.life].stream(t.number);
     Random random(seed, "rewrite/request", index);
     const world::RetellRequest request = world::retell_request(*lives[t.life].person, random);
     std::vector<text::Message> messages;
@@ -260,7 +84,7 @@ std::vector<world::Biography> finish(const RewriteConfig& config, const Lives& l
         "more --max-tries, or --resume --incomplete complete tells them in plain sentences",
         open, lives.size(), config.max_tries, lives.tally().rate());
   for (size_t i = 0; i < lives.size(); ++i) {
-    Random random(seed, "rewrite/complete", stream(lives[i], 0));
+    Random random(seed, "rewrite/complete", lives[i].stream(0));
     biographies.push_back(lives[i].told ? *lives[i].told : plain_biography(*lives[i].person, config.full_name, random));
   }
   return biographies;
@@ -303,7 +127,7 @@ void RewriteConfig::add_to(Options& options) {
       .not_resolved();
   options
       .add("answers", answers,
-           "an earlier WORLD2 of the same people by the same model, with other --versions or --fullname: its answers "
+           "an earlier world of the same people by the same model, with other --versions or --fullname: its answers "
            "count first, and only what they do not tell is asked for")
       .placeholder("WORLD3");
   options
@@ -340,11 +164,12 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   const text::Template chat{text::TemplateKind::kChat, model.files().config().model_type};
   text::chat_format(tokenizer, chat.model_name);  // found wanting before anything is written
 
-  Lives lives(config, world);
+  Lives lives(world, config.full_name, config.max_tries);
   const OrderedJson settings{{"model", fingerprint_of(model, config.model)},
                              {"seed", run.seed},
                              {"lives", lives.size()},
                              {"people", fingerprint_of(world.people)},
+                             {"examples", world::kRetellExamples},
                              {"versions", config.versions},
                              {"fullname", config.full_name},
                              {"tokenizer", world::tokenizer_name(config.tokenizer)},
@@ -352,8 +177,13 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                              {"top-p", config.top_p},
                              {"max-new-tokens", config.max_new_tokens},
                              {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}};
-  OrderedJson earlier;
-  if (!config.answers.empty()) earlier = earlier_answers(config.answers, settings, lives);
+  std::vector<OrderedJson> earlier;
+  if (!config.answers.empty() && !complete && !(config.resume && has_answers(log_path))) {
+    const fs::path path = config.answers / world::kLivesFile;
+    check(fs::exists(path), "--answers {}: no {} there, expected what `world rewrite` wrote", config.answers.string(),
+          world::kLivesFile);
+    earlier = earlier_answers(path, settings, lives);
+  }
   std::error_code error;
   fs::create_directories(config.out, error);
   check(!error, "cannot make the directory {}: {}", config.out.string(), error.message());
@@ -365,14 +195,15 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
     run::message("{} is complete: nothing is left to do", config.out.string());
     return record.at("result");
   }
-  Log log(log_path, settings, config.resume, lives);
+  LivesFile log(log_path, settings, config.resume, lives);
   world::begin_world(config.out);
-  if (!earlier.empty() && !log.has_answers()) {
-    log.append(earlier);
-    lives.take(earlier, config.answers.string());
-    run::message("{} answers of {} tell {} of {} lives", earlier["answers"].size(), config.answers.string(),
-                 lives.told(), lives.size());
+  for (const OrderedJson& wave : earlier) {
+    lives.take(wave, config.answers.string());
+    log.append(wave);
   }
+  if (!earlier.empty())
+    run::message("{} answers of {} tell {} of {} lives", lives.tally().earlier, config.answers.string(), lives.told(),
+                 lives.size());
 
   model::GenerateOptions options;
   options.max_new_tokens = config.max_new_tokens;
@@ -389,7 +220,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
       lives.take(line, "an answer");
       const Tally& tally = lives.tally();
       progress.update(lives.told(), fmt::format("{:.0f} % of the answers taken, {:.0f} tokens/s", tally.rate(),
-                                                static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)));
+                                                tally.tokens_per_second()));
     }
   }
   world.biographies = finish(config, lives, run.seed);
@@ -404,10 +235,11 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                            {"told", lives.told()},
                            {"completed", std::ssize(lives) - lives.told()},
                            {"answers", tally.answers},
+                           {"earlier", tally.earlier},
                            {"acceptance_rate", tally.rate()},
                            {"wrong", wrong},
                            {"tokens", tally.tokens},
-                           {"tokens_per_second", static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)},
+                           {"tokens_per_second", tally.tokens_per_second()},
                            {"seconds", tally.seconds},
                            {"out", config.out.string()}};
   const OrderedJson record{{"settings", settings}, {"result", result}};

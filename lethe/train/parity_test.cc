@@ -109,8 +109,7 @@ TEST_CASE("logits, losses and greedy ids equal those of transformers") {
 }
 
 TEST_CASE("prompts that begin alike are computed as if each stood alone") {
-  auto names = kFullModels;
-  for (const std::string& name : names) {
+  for (const std::string& name : kFullModels) {
     CAPTURE(name);
     const ModelFiles files = open(Golden(name));
     model::ModelConfig config = files.config();
@@ -161,8 +160,12 @@ TEST_CASE("prompts that begin alike are computed as if each stood alone") {
     model.extend(next, pointers, together.data());  // from what the caches hold
     check_alone(longer);
 
+    // More than are computed at once, which end after different numbers of tokens.
+    prompts.clear();
+    for (uint64_t i = 0; i < 100; ++i) prompts.push_back(made(i, i % 3 * 33, 32 + i % 3 * 2 - i % 2));
     model::GenerateOptions options;
-    options.max_new_tokens = 2;
+    options.max_new_tokens = 4;
+    for (int32_t id = 0; id < V / 4; ++id) options.stop_ids.push_back(id);
     const auto ids = model::generate(model, prompts, options);
     for (size_t i = 0; i < prompts.size(); ++i)
       CHECK(ids[i] == model::generate(model, std::span(&prompts[i], 1), options)[0]);

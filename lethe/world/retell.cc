@@ -57,6 +57,8 @@ constexpr Example kExamples[] = {
      {"January 27, 1838", "Salterton, OR", "Lakehead Institute", "Map Making", "Stellar Quill Media", "Wexbridge, NJ"}},
 };
 
+static_assert(std::size(kExamples) == kRetellExamples);
+
 constexpr std::string_view kQuestion = "Write a biography with these six facts:";
 
 std::string capital(std::string_view word) {

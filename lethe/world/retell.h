@@ -1,5 +1,6 @@
 // Lives that a language model retells (bioR, appendix A.2): what it is asked, and what of its answers is taken.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,8 @@ namespace lethe::world {
 
 // A conversation: three invented lives as examples of what is wanted, then the person's. The way in which the examples
 // are told, all in one, and with it the order of the facts, is drawn anew each time; a small model keeps to the facts
-// when it sees that way more than once: SmolLM2-135M in 50 % of its answers, in 16 % after one example.
+// when it sees that way more than once: SmolLM2-135M in 44 % of its answers, in 16 % after one example.
+inline constexpr int64_t kRetellExamples = 3;
 struct RetellRequest {
   struct Example {
     std::string question, answer;

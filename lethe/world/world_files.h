@@ -59,7 +59,7 @@ struct WorldSize {
 using Files = std::map<std::string, std::string>;  // bytes by names
 
 // Makes the directory and takes out of it world.toml, for what is not whole is no world, and what not every world has:
-// facts and rewrite.json. The answers of a rewrite stay, until there is a world that is none.
+// facts and rewrite.json. The answers of a rewrite stay until a world of another kind is written.
 void begin_world(const fs::path& out);
 
 // Begins and writes the world that `spec` makes, each file beside and then renamed, world.toml last. `tokenizer`:

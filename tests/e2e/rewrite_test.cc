@@ -183,6 +183,7 @@ TEST_CASE("world rewrite: the answers of an earlier one count first, whatever it
   const Json json = run.json();
   CHECK(json["told"] == 1);
   CHECK(json["answers"] == 2 * (2 * 5 + 1));
+  CHECK(json["earlier"] == json["answers"]);
   CHECK(json["tokens"] == 0);  // nothing was asked
   const auto biographies = lines(s.dir / "two" / "biographies.jsonl");
   CHECK(biographies[1]["text"].get<std::string>().starts_with(" " + name_in(people[0]) + " was born on"));
@@ -206,6 +207,11 @@ TEST_CASE("world rewrite: the answers of an earlier one count first, whatever it
   check_fails(1, s.rewrite("x", with({"--answers", s.world})), {"--answers " + s.world, "no lives.jsonl"});
   lethe::write_file(s.dir / "three" / "lives.jsonl", earlier[0].dump() + "\n{\"answers\":[{\"person\":0}]}\n");
   check_fails(1, s.rewrite("x", with({"--answers", three})), {"lives.jsonl, line 2", "\"version\" is missing"});
+  lethe::write_file(s.dir / "three" / "lives.jsonl",
+                    earlier[0].dump() + "\n{\"answers\":[{\"person\":0,\"version\":0,\"try\":0,\"ended\":true}]}\n");
+  check_fails(1, s.rewrite("x", with({"--answers", three})), {"lives.jsonl, line 2", "\"text\" is missing"});
+  lethe::write_file(s.dir / "three" / "lives.jsonl", "");
+  check_fails(1, s.rewrite("x", with({"--answers", three})), {"lives.jsonl is empty"});
   CHECK_FALSE(fs::exists(s.dir / "x"));
 }
 
