@@ -12,8 +12,8 @@ namespace {
 
 std::atomic<bool> g_interrupted{false};
 
-void handle(int) {
-  if (g_interrupted.exchange(true)) _exit(130);
+void handle(int signal) {
+  if (g_interrupted.exchange(true) && signal == SIGINT) _exit(130);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "lethe/model/shared_prompts.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace lethe::model {
 namespace {
@@ -15,32 +16,30 @@ int64_t common_beginning(std::span<const int32_t> a, std::span<const int32_t> b)
   return std::min<int64_t>(end - a.begin(), static_cast<int64_t>(most) - 1);
 }
 
-struct Grouping {
-  std::vector<PromptGroup> groups;
-  int64_t saved = 0;
-};
-
-// Prompts [begin, end): one group, or apart where the neighbours have least in common. common[i]: of i and i + 1.
-Grouping grouping_of(std::span<const int64_t> common, size_t begin, size_t end) {
-  if (end - begin == 1) return {{{begin, end, 0}}, 0};
-  const auto first = common.begin() + static_cast<std::ptrdiff_t>(begin);
-  const auto least = std::min_element(first, common.begin() + static_cast<std::ptrdiff_t>(end - 1));
-  const size_t cut = begin + static_cast<size_t>(least - first) + 1;
-  Grouping apart = grouping_of(common, begin, cut), rest = grouping_of(common, cut, end);
-  apart.saved += rest.saved;
-  const int64_t together = *least >= kFewest ? *least * static_cast<int64_t>(end - begin - 1) : 0;
-  if (together > apart.saved) return {{{begin, end, *least}}, together};
-  apart.groups.insert(apart.groups.end(), rest.groups.begin(), rest.groups.end());
-  return apart;
-}
-
 }  // namespace
 
 std::vector<PromptGroup> group_prompts(std::span<const std::vector<int32_t>> prompts) {
-  if (prompts.empty()) return {};
-  std::vector<int64_t> common;
+  std::vector<int64_t> common;  // of i and i + 1
   for (size_t i = 0; i + 1 < prompts.size(); ++i) common.push_back(common_beginning(prompts[i], prompts[i + 1]));
-  return grouping_of(common, 0, prompts.size()).groups;
+  struct Best {
+    int64_t saved = 0;
+    PromptGroup last;
+  };
+  std::vector<Best> best(prompts.size() + 1);  // of the first i prompts
+  for (size_t end = 1; end <= prompts.size(); ++end) {
+    best[end] = {best[end - 1].saved, {end - 1, end, 0}};
+    int64_t shared = std::numeric_limits<int64_t>::max();
+    for (size_t begin = end - 1; begin-- > 0;) {
+      shared = std::min(shared, common[begin]);
+      if (shared < kFewest) break;
+      const int64_t saved = best[begin].saved + shared * static_cast<int64_t>(end - begin - 1);
+      if (saved > best[end].saved) best[end] = {saved, {begin, end, shared}};
+    }
+  }
+  std::vector<PromptGroup> groups;
+  for (size_t end = prompts.size(); end > 0; end = groups.back().begin) groups.push_back(best[end].last);
+  std::ranges::reverse(groups);
+  return groups;
 }
 
 int64_t rows_of(std::span<const std::vector<int32_t>> prompts) {

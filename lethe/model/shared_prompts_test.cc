@@ -42,6 +42,16 @@ TEST_CASE("groups are those that save the most rows") {
   // One that has less in common stays alone rather than make the others share less.
   CHECK(shared_by({prompt(35, 1, 60), prompt(300, 2, 5), prompt(300, 3, 5), prompt(300, 4, 5)}) ==
         std::vector<int64_t>{0, 300, 300, 300});
+  // Two groups whose neighbours have more in common with each other than those of the first have.
+  const auto begin_alike = [](int64_t shared, int64_t own, int32_t last) {
+    std::vector<int32_t> ids = prompt(35, 3, shared);
+    ids.insert(ids.end(), static_cast<size_t>(own), 9);
+    ids.push_back(-last);
+    return ids;
+  };
+  CHECK(shared_by({prompt(40, 1, 5), prompt(40, 2, 5), begin_alike(5, 0, 1), begin_alike(5, 0, 2),
+                   begin_alike(1, 264, 3), begin_alike(1, 264, 4), begin_alike(1, 264, 5)}) ==
+        std::vector<int64_t>{35, 35, 35, 35, 300, 300, 300});
   // Names of which every two begin with the same word: one group, and none of its rows twice.
   std::vector<std::vector<int32_t>> names;
   for (int32_t pair = 0; pair < 32; ++pair)

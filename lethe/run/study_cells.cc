@@ -31,17 +31,20 @@ bool Cells::measured() const {
   });
 }
 
-void Cells::drop_unmeasured() {
-  if (!measured()) return;
+std::vector<std::string> Cells::drop_unmeasured() {
+  std::vector<std::string> dropped;
+  if (!measured()) return dropped;
   const auto erase = [](auto& list, size_t i) { list.erase(list.begin() + static_cast<std::ptrdiff_t>(i)); };
   for (size_t i = head.size(); i-- > 0;) {
     if (std::ranges::any_of(rows, [&](const Row& row) { return row.ours[i].count > 0; })) continue;
+    dropped.insert(dropped.begin(), head[i]);
     erase(head, i);
     for (Row& row : rows) {
       erase(row.ours, i);
       erase(row.paper, i);
     }
   }
+  return dropped;
 }
 
 bool Cells::has_paper() const {

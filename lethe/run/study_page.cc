@@ -42,7 +42,8 @@ std::vector<double> paper_row(const StudySection& section, const std::string& na
   return numbers;
 }
 
-Cells table_cells(const StudySection& section, const OrderedJson& results) {
+// With the columns that nobody measured, too.
+Cells all_cells(const StudySection& section, const OrderedJson& results) {
   Cells cells{fmt::format("{}", fmt::join(section.rows, ", ")), section.unit};
   for (const StudyColumn& column : section.columns) cells.head.push_back(column.name);
   const size_t columns = cells.head.size();
@@ -52,6 +53,11 @@ Cells table_cells(const StudySection& section, const OrderedJson& results) {
     Cells::Row& entry = cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, columns)});
     for (const StudyColumn& column : section.columns) entry.ours.push_back(numbers_at(row, column.path));
   }
+  return cells;
+}
+
+Cells table_cells(const StudySection& section, const OrderedJson& results) {
+  Cells cells = all_cells(section, results);
   cells.drop_unmeasured();
   return cells;
 }
@@ -181,10 +187,14 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
   std::vector<std::string> not_measured;
   for (const StudySection& section : page.sections) {
     const std::string shown = body_of(section, results);
-    if (shown.empty() && section.show != "text")
+    if (shown.empty() && section.show != "text") {
       not_measured.push_back(section.title);
-    else
-      body += section_html(section.title, section.lead, shown);
+      continue;
+    }
+    body += section_html(section.title, section.lead, shown);
+    if (section.show != "table") continue;
+    for (const std::string& column : all_cells(section, results).drop_unmeasured())
+      not_measured.push_back(fmt::format("{}: {}", section.title, spoken(column)));
   }
   body += reproduction_html(results, not_measured);
   return {"Lethe study", page.title, escape_html(page.explains), body, "Written by Lethe " + text_at(results, "lethe")};

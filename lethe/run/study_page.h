@@ -4,7 +4,8 @@
 // "command", "seconds": {stage: number}, "variants": [{"grid": {axis: value}, "folders": {stage: its folder's name},
 // "stages": {stage: what the command printed as JSON}}]}. A number that a variant lacks is shown as missing; variants
 // that stand in one row (other seeds) are shown as their mean and standard deviation, where they share a stage's
-// folder as the one measurement that it is. A section without any number of ours is left out, and named at the end.
+// folder as the one measurement that it is. A section or a column without any number of ours is left out, and named at
+// the end.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -38,7 +38,8 @@ struct Cells {
   bool heat = false;  // coloured by our numbers
 
   bool measured() const;
-  void drop_unmeasured();  // the columns without a number of ours, where there are others
+  // Drops the columns without a number of ours, where there are others, and returns their names.
+  std::vector<std::string> drop_unmeasured();
   bool has_paper() const;
 };
 // "" where nothing was measured. For a terminal the paper's numbers stand in brackets.

@@ -107,24 +107,22 @@ void check_settings(const char* option, const Json& then, const OrderedJson& now
 
 bool has_answers(const fs::path& path) { return fs::exists(path) && std::ranges::count(read_file(path), '\n') > 1; }
 
-std::vector<OrderedJson> earlier_answers(const fs::path& path, OrderedJson settings, const Lives& lives) {
+OrderedJson earlier_answers(const fs::path& path, OrderedJson settings, const Lives& lives) {
   std::string text = read_file(path);
   for (const char* name : kNotOfAnswers) settings.erase(name);
-  std::vector<OrderedJson> waves;
+  OrderedJson answers = OrderedJson::array();
   for_each_record(text, path, [&](int64_t line, const Json& json, const std::string& where) {
     if (line == 1) {
       Json then = json;
       for (const char* name : kNotOfAnswers) then.erase(name);
       return check_settings("--answers", then, settings, path);
     }
-    OrderedJson answers = OrderedJson::array();
     for (const Json& entry : json_field(json, "answers", where))
       if (const Answer answer = read_answer(entry, where); lives.has(answer.person, answer.version))
         answers.push_back(OrderedJson(entry));
-    waves.push_back({{"answers", std::move(answers)}, {"tokens", 0}, {"seconds", 0}, {"earlier", true}});
   });
   check(!text.empty(), "{} is empty, expected what `world rewrite` wrote", path.string());
-  return waves;
+  return {{"answers", std::move(answers)}, {"tokens", 0}, {"seconds", 0}, {"earlier", true}};
 }
 
 LivesFile::LivesFile(const fs::path& path, const OrderedJson& settings, bool resume, Lives& lives) : path_(path) {

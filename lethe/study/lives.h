@@ -1,10 +1,9 @@
 // The lives of a world that a language model retells, and lives.jsonl, all that it answered:
 //
 //   {"model", "seed", ...}                          what answers depend on, and which lives they tell
-//   {"answers": [{"person", "version", "try", "ended", "text"}], "tokens", "seconds"}      a line a wave, in their
-//   order
+//   {"answers": [{"person", "version", "try", "ended", "text"}], "tokens", "seconds"}      a line a wave, in order
 //
-// A line that was taken over from an earlier file has "earlier": true; nothing was asked for it.
+// The line that was taken over from an earlier file has "earlier": true; nothing was asked for it.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -73,9 +72,10 @@ void check_settings(const char* option, const Json& then, const OrderedJson& now
 // Whether the file has any answers, so that to go on with it is more than to begin.
 bool has_answers(const fs::path& path);
 
-// The lines of an earlier file that tell some of these lives, of whatever versions and names. Errors: no such file, or
-// an empty one; other settings on which an answer depends; a line that Lives::take would not take.
-std::vector<OrderedJson> earlier_answers(const fs::path& path, OrderedJson settings, const Lives& lives);
+// The answers of an earlier file about these lives, of whatever versions and names, as one line: to go on with a file
+// that has any is to have all. Errors: no such file, or an empty one; other settings on which an answer depends; a
+// damaged answer.
+OrderedJson earlier_answers(const fs::path& path, OrderedJson settings, const Lives& lives);
 
 // A lives.jsonl to which waves are added. `resume`: goes on with one, after the lives took what is in it, or fails
 // where it was begun with other settings; a half-written end is cut off.

@@ -81,6 +81,8 @@ TEST_CASE("the paper's rows are those of the grid, and a guess") {
   std::string staircase = stairs;
   staircase.replace(staircase.find("show = \"table\""), 14, "show = \"staircase\"\nstage = \"ask\"");
   CHECK(message_of(staircase).find("'single, one' is no row; did you mean single, none?") != std::string::npos);
+  staircase.replace(staircase.find("single, one\"]\ncity = [1]"), 24, "single, none\"]\ncity = [1, 2, 3, 4, 5, 6, 7]");
+  CHECK(message_of(staircase).find("7 numbers, expected at most 6") != std::string::npos);
 }
 
 TEST_CASE("mistakes name the file, the line, the key, the value and what was expected") {

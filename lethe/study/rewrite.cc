@@ -177,7 +177,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                              {"top-p", config.top_p},
                              {"max-new-tokens", config.max_new_tokens},
                              {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}};
-  std::vector<OrderedJson> earlier;
+  OrderedJson earlier;
   if (!config.answers.empty() && !complete && !(config.resume && has_answers(log_path))) {
     const fs::path path = config.answers / world::kLivesFile;
     check(fs::exists(path), "--answers {}: no {} there, expected what `world rewrite` wrote", config.answers.string(),
@@ -197,13 +197,12 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   }
   LivesFile log(log_path, settings, config.resume, lives);
   world::begin_world(config.out);
-  for (const OrderedJson& wave : earlier) {
-    lives.take(wave, config.answers.string());
-    log.append(wave);
-  }
-  if (!earlier.empty())
+  if (!earlier.is_null()) {
+    lives.take(earlier, config.answers.string());
+    log.append(earlier);
     run::message("{} answers of {} tell {} of {} lives", lives.tally().earlier, config.answers.string(), lives.told(),
                  lives.size());
+  }
 
   model::GenerateOptions options;
   options.max_new_tokens = config.max_new_tokens;

@@ -22,16 +22,15 @@ struct RewriteConfig {
 
 // Writes OUT, a world of the same people in the model's words (world/retell.h says which answers are taken). With
 // config.limit it is the world that WORLD's spec makes of so many people: the first ones, in other halves. Every try of
-// a life has a random stream of its own. OUT/lives.jsonl holds all answers so far; --resume goes on from them to the
-// same bytes, and where OUT is complete it gives its result. config.answers: an earlier OUT, of other versions or with
-// full names, whose answers count first; its model, people and way to draw answers must be the same. It is read where
-// OUT has no answers yet. A life that is not
-// told after --max-tries is an Error, or told in six of Lethe's own sentences, as config.incomplete says. Errors: as
-// World::load; a world that was edited; --resume where OUT holds no rewrite, or one with other settings, another model
-// or other people, before anything is written. JSON: {"model", "people", "versions", "biographies", "told",
-// "completed", "answers", "earlier", "acceptance_rate", "wrong", "tokens", "tokens_per_second", "seconds", "out"}:
-// percent of the answers, and how many were wrong in which way. It stays in OUT/rewrite.json as "result", beside
-// "settings", on which the answers depend.
+// a life has a random stream of its own. OUT/lives.jsonl holds the answers of all waves so far; --resume goes on from
+// them to the same bytes, and where OUT is complete it gives its result. config.answers: an earlier OUT, of other
+// versions or with full names, whose answers count first; its model, people and way to draw answers must be the same.
+// It is read where OUT has no answers yet. A life that is not told after --max-tries is an Error, or told in six of
+// Lethe's own sentences, as config.incomplete says. Errors: as World::load; a world that was edited; --resume where OUT
+// holds no rewrite, or one with other settings, another model or other people, before anything is written. JSON:
+// {"model", "people", "versions", "biographies", "told", "completed", "answers", "earlier", "acceptance_rate", "wrong",
+// "tokens", "tokens_per_second", "seconds", "out"}: percent of the answers, and how many were wrong in which way. It
+// stays in OUT/rewrite.json as "result", beside "settings", on which the answers depend.
 OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run);
 
 }  // namespace lethe::study

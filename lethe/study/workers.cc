@@ -35,8 +35,8 @@ void open_pipe(run::Descriptor& read, run::Descriptor& write) {
 
 // In the new process; does not return.
 [[noreturn]] void work_and_exit(const std::function<void()>& work, int messages, int failure) {
-  ::setpgid(0, 0);  // Ctrl-C on a terminal reaches the study, which passes it on once
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  ::setpgid(0, 0);                    // Ctrl-C on a terminal reaches the study, which passes it on once
+  ::prctl(PR_SET_PDEATHSIG, SIGINT);  // one that was interrupted already ends at once, as the study did
   ::dup2(messages, STDERR_FILENO);
   std::string text;
   int status = 0;
@@ -95,8 +95,8 @@ void Workers::start(size_t id, const std::string& prefix, const std::string& nam
 }
 
 void Workers::interrupt() {
-  if (std::exchange(interrupted_, true)) return;  // a second signal would end them at once
-  for (const Worker& worker : workers_) ::kill(worker.process, SIGINT);
+  if (std::exchange(interrupted_, true)) return;
+  for (const Worker& worker : workers_) ::kill(worker.process, SIGTERM);
 }
 
 void Workers::relay(Worker& worker, const char* text, size_t size) {

@@ -32,7 +32,7 @@ RetellRequest retell_request(const Person& person, Random& random);
 //   "birth_date" ... the first attribute whose value is not in it, letter by letter and as words of its own: between
 //                    spaces, or before a full stop or a comma
 //   "mixed up"       a city stands in the other's place: "born in" where the company is
-//   "example"        it says something of the example
+//   "example"        it says something of one of the examples
 struct Retold {
   std::string wrong;
   Biography biography;  // with the values that are there

@@ -1,0 +1,111 @@
+#include "lethe/study/plan.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "lethe/base/error.h"
+#include "lethe/study/study_testing.h"
+#include "tests/temp_dir.h"
+
+using namespace lethe;
+using namespace lethe::study;
+
+namespace {
+
+void replace(std::string& text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("a plan runs each distinct call once, and keys it by all that it depends on") {
+  const Recipe recipe = parse_recipe(study::testing::small_recipe(), "small.toml");
+  const auto commands = study::testing::fake_commands();
+  const Plan plan = make_plan(recipe, commands, {"", {}, {}, "fp32"});
+  REQUIRE(plan.variants.size() == 4);
+  REQUIRE(plan.work.size() == 2 + 4 + 3);  // worlds; models; single+two is not asked
+  CHECK(plan.variants[0].grid.dump() == R"({"augment":"single","rank":"none"})");
+  CHECK(plan.variants[0].stages[0].second == plan.variants[1].stages[0].second);  // one world
+  CHECK(plan.variants[1].stages.size() == 2);
+  CHECK(plan.work[0].label == "augment=single");
+  CHECK(plan.work[1].label == "augment=single rank=none");
+  CHECK(plan.work[1].reads == std::vector<size_t>{0});
+  CHECK(plan.work[1].arguments("/o")[0] == "--world=/o/" + plan.work[0].folder() + "/out");
+  CHECK(make_plan(recipe, commands, {"large", {}, {}, "fp32"}).variants.size() == 2);
+  CHECK(make_plan(recipe, commands, {"", {}, {{"rank", "two"}}, "fp32"}).variants.size() == 2);
+
+  const auto key = [&](const PlanOptions& options, size_t work) {
+    return make_plan(recipe, commands, options).work[work].key;
+  };
+  CHECK(key({"", {}, {}, "fp32"}, 1) == plan.work[1].key);
+  CHECK(key({"", {}, {}, "bf16"}, 1) != plan.work[1].key);
+  CHECK(key({"", {}, {}, "fp32", 1}, 0) != plan.work[0].key);
+  CHECK(key({"", {{"people", "11"}}, {}, "fp32"}, 1) != plan.work[1].key);  // by way of what it reads
+  CHECK(key({"", {{"rate", "0.125"}}, {}, "fp32"}, 0) == plan.work[0].key);
+  CHECK(key({"", {{"rate", "0.125"}}, {}, "fp32"}, 1) != plan.work[1].key);
+  CHECK(plan.work[0].folder() == "world-c3a1b559c93982bc");  // hours of work may lie under these names
+  CHECK(plan.work[1].folder() == "model-a75ee92c592fa4f7");
+}
+
+TEST_CASE("a stage depends on the files outside that it reads, and those that are not there are told before it runs") {
+  const TempDir temp;
+  const fs::path people = temp / "world" / "people";
+  fs::create_directories(people.parent_path());
+  write_file(people, "10");
+  std::string text = study::testing::small_recipe();
+  replace(text, "rate = 0.5", fmt::format("rate = 0.5\nplace = \"{}\"", people.parent_path().string()));
+  replace(text, "rate = 0.25", "rate = 0.25\nplace = \"nowhere\"");
+  replace(text, "world = \"{world}\"", "world = \"{place}\"");
+  const Recipe recipe = parse_recipe(text, "small.toml");
+  const auto keys = [&] {
+    const Plan plan = make_plan(recipe, study::testing::fake_commands(), {"", {}, {}, "fp32"});
+    return std::pair(plan.work[0].key, plan.work[1].key);  // world, model
+  };
+  const auto first = keys();
+  CHECK(keys() == first);
+  fs::last_write_time(people, fs::last_write_time(people) + std::chrono::seconds(5));
+  const auto later = keys();
+  CHECK(later.first == first.first);
+  CHECK(later.second != first.second);
+  write_file(people, "1000");
+  CHECK(keys().second != later.second);
+  CHECK_THROWS_WITH_AS(make_plan(recipe, study::testing::fake_commands(), {"large", {}, {}, "fp32"}),
+                       doctest::Contains("small.toml:28: stage.world: stage 'model' of rank=none: --world: there is no "
+                                         "'nowhere'; --set place=PATH gives another"),
+                       UsageError);
+}
+
+TEST_CASE("an option whose value is an empty list is not given") {
+  std::string text = study::testing::small_recipe();
+  replace(text, "method = \"full\" }", "method = \"full\", r = [] }");
+  replace(text, "method = \"lora\" }", "method = \"lora\", r = 4 }");
+  replace(text, "method = \"{method}\"", "method = \"{method}\"\nrank = \"{r}\"");
+  const Plan plan = make_plan(parse_recipe(text, "small.toml"), study::testing::fake_commands(), {});
+  const auto given = [&](size_t work) {
+    return std::ranges::count_if(plan.work[work].options, [](const auto& option) { return option.first == "rank"; });
+  };
+  CHECK(given(1) == 0);
+  CHECK(given(3) == 1);
+}
+
+TEST_CASE("--set and --only know the recipe") {
+  const Recipe recipe = parse_recipe(study::testing::small_recipe(), "small.toml");
+  const auto fails = [&](const PlanOptions& options, const char* says) {
+    CHECK_THROWS_WITH_AS(make_plan(recipe, study::testing::fake_commands(), options), doctest::Contains(says),
+                         UsageError);
+  };
+  fails({"", {{"peple", "5"}}, {}, ""}, "--set peple: the recipe has no such variable; did you mean people?");
+  fails({"", {{"people", "many"}}, {}, ""}, "--set people: 'many' is of another type than the recipe's 10");
+  fails({"", {{"people", "1.5"}}, {}, ""}, "'1.5' is of another type");
+  fails({"", {}, {{"augmen", "single"}}, ""}, "no axis of the grid; did you mean augment?");
+  fails({"", {}, {{"augment", "multi2"}}, ""}, "no value at this scale; did you mean multi5?");
+  fails({"large", {}, {{"augment", "single"}}, ""}, "no value at this scale");
+  fails({"lage", {}, {}, ""}, "has no such scale; did you mean large?");
+}
