@@ -24,7 +24,7 @@ demo: program
 	@tools/demo.sh
 
 laboratory: program
-	@build/release/lethe study laboratory --out out/laboratory
+	@build/release/lethe study laboratory
 	@echo "The page: $$PWD/out/laboratory/report.html"
 
 test: build

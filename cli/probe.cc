@@ -12,10 +12,13 @@ void probe(Arguments arguments) {
       "probe",
       "Trains a linear probe on a frozen model's hidden states with half of the people (or of the subjects\n"
       "of facts), and says how often it reads the truth about the other half.");
-  options.example("probe people WORLD --kind q", "what the model has encoded on a person's name");
-  options.example("probe people WORLD --kind p --attributes birth_city,major",
+  options.example("probe multi5-model multi5 --kind q --classifier unembedding",
+                  "what a model has encoded on the names of a WORLD's people, 1,000 or so");
+  options.example("probe multi5-model multi5 --kind p --attributes birth_city,major --classifier unembedding",
                   "where in a biography a value can be read before it is told");
-  options.example("probe SmolLM2 capitals.jsonl", "whether the answer can be read at the subject");
+  options.example("probe multi5-model multi5 --kind q", "with a classifier of its own, for 10,000 people and more");
+  options.example("probe SmolLM2 continents.jsonl",
+                  "whether the answer, one that several subjects have, can be read at the subject");
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);

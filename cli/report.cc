@@ -17,7 +17,7 @@ void report(Arguments arguments) {
   options.example("report updated --out page.html", "the proof of an update");
   options.example("report tuned-1 tuned-2 --out page.html",
                   "two trainings: numbers and losses side by side, then each");
-  options.example("report out/laboratory-two-cores --out page.html", "a study");
+  options.example("report out/laboratory --out page.html", "a study");
   options.add("run", folders, "a run's folder, a model that Lethe trained, or the folder of a study")
       .several()
       .required();

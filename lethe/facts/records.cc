@@ -130,6 +130,9 @@ bool is_json_lines(std::string_view text) {
 }  // namespace
 
 std::vector<Record> read_records(const fs::path& path, int64_t limit) {
+  if (const fs::path facts = path / "facts-questions.jsonl"; fs::exists(facts))
+    fail("{} is a changed world, expected a file of facts: give {}, or another of its files facts-*.jsonl",
+         path.string(), facts.string());
   const std::string bytes = read_file(path);
   std::string_view text = bytes;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);

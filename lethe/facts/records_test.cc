@@ -83,4 +83,8 @@ TEST_CASE("broken files say where") {
   wrong_file(std::string("\x08\0\0\0\0\xFF\0\0{", 9), "it begins with \"\\b\\u0000");
   CHECK_THROWS_WITH_AS(read_records("/no/such/file"), doctest::Contains("/no/such/file"), Error);
   CHECK_THROWS_WITH_AS(read_records("/tmp"), doctest::Contains("is a directory"), Error);
+  const TempDir world;
+  write_file(world / "facts-questions.jsonl", "");
+  CHECK_THROWS_WITH_AS(read_records(world.path()),
+                       doctest::Contains("is a changed world, expected a file of facts: give"), Error);
 }

@@ -94,16 +94,16 @@ std::string body_of(const StudySection& section, const OrderedJson& results) {
   return "";
 }
 
-std::string reproduction_html(const OrderedJson& results, const std::vector<std::string>& not_measured) {
+std::string reproduction_html(const OrderedJson& results, const std::vector<std::string>& missing) {
   std::vector<std::pair<std::string, std::string>> seconds;
   if (const OrderedJson& all = field_at(results, {"seconds"}); all.is_object())
     for (const auto& [stage, value] : all.items())
       if (value.is_number()) seconds.emplace_back(stage, duration_text(value.get<double>()));
   const std::string command = text_at(results, "command");
   std::string rest;
-  if (!not_measured.empty())
+  if (!missing.empty())
     rest = fmt::format("<p class=\"lead\">Not measured here: {}</p>\n",
-                       escape_html(fmt::format("{}", fmt::join(not_measured, "; "))));
+                       escape_html(fmt::format("{}", fmt::join(missing, "; "))));
   return section_html("The same again", "The command, and how long the stages took, those of all variants together.",
                       "<pre><code>" + escape_html(command) + "</code></pre>\n" + definitions_html(seconds) + rest);
 }
@@ -172,6 +172,19 @@ Numbers numbers_at(const StudyRow& row, const std::string& path) {
   return numbers;
 }
 
+std::vector<std::string> not_measured(const StudyPage& page, const OrderedJson& results) {
+  std::vector<std::string> names;
+  for (const StudySection& section : page.sections) {
+    if (section.show == "text") continue;
+    if (body_of(section, results).empty())
+      names.push_back(section.title);
+    else if (section.show == "table")
+      for (const std::string& column : all_cells(section, results).drop_unmeasured())
+        names.push_back(fmt::format("{}: {}", section.title, spoken(column)));
+  }
+  return names;
+}
+
 Page page_of_study(const StudyPage& page, const OrderedJson& results) {
   double total = 0;
   if (const OrderedJson& seconds = field_at(results, {"seconds"}); seconds.is_object())
@@ -184,19 +197,10 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
     overview.emplace_back("computed on", machine);
   overview.emplace_back("stages, added up", duration_text(total));
   body += "<section>\n" + definitions_html(overview) + "</section>\n\n";
-  std::vector<std::string> not_measured;
-  for (const StudySection& section : page.sections) {
-    const std::string shown = body_of(section, results);
-    if (shown.empty() && section.show != "text") {
-      not_measured.push_back(section.title);
-      continue;
-    }
-    body += section_html(section.title, section.lead, shown);
-    if (section.show != "table") continue;
-    for (const std::string& column : all_cells(section, results).drop_unmeasured())
-      not_measured.push_back(fmt::format("{}: {}", section.title, spoken(column)));
-  }
-  body += reproduction_html(results, not_measured);
+  for (const StudySection& section : page.sections)
+    if (const std::string shown = body_of(section, results); !shown.empty() || section.show == "text")
+      body += section_html(section.title, section.lead, shown);
+  body += reproduction_html(results, not_measured(page, results));
   return {"Lethe study", page.title, escape_html(page.explains), body, "Written by Lethe " + text_at(results, "lethe")};
 }
 

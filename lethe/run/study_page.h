@@ -55,6 +55,8 @@ struct StudyPage {
 std::string name_of_value(const OrderedJson& value);
 std::string spoken(std::string name);  // "birth_city" as people say it: "birth city"
 
+// Sections, and "SECTION: COLUMN", that are left out, for want of a number of ours.
+std::vector<std::string> not_measured(const StudyPage& page, const OrderedJson& results);
 Page page_of_study(const StudyPage& page, const OrderedJson& results);
 std::string study_text(const StudyPage& page, const OrderedJson& results);
 

@@ -135,6 +135,9 @@ void PretrainConfig::resolve(Options& options) {
   if (!is_world) {
     for (const char* name : {"mixed", "eval-steps", "eval-people"})
       options.no_effect(name, "only a WORLD has questions");
+    for (const std::string& path : data)
+      if (!fs::exists(path) || fs::is_directory(path))
+        fail_usage("{}: neither a WORLD, a directory with world.toml, nor a file of text", path);
     if (tokenizer.empty()) fail_usage("--tokenizer DIR is needed: files of text have none");
   }
   if (training.max_seq_length == 0) training.max_seq_length = 256;

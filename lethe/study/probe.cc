@@ -66,6 +66,10 @@ class Probing {
     if (!config_.old_world.empty()) {
       before = world::World::load(config_.old_world);
       measure::check_same_people(world, *before);
+      const auto same_values = [](const world::Person& a, const world::Person& b) { return a.values == b.values; };
+      check(!std::ranges::equal(world.people, before->people, same_values),
+            "--old-world: nobody has another value in {} than in {}, expected what `world change` made of it",
+            config_.data.string(), before->path.string());
     }
     const model::ModelConfig& model = any_.files().config();
     if (p) model::check_causal(model, name_, "be probed before a value stands there; give --kind q");
@@ -90,6 +94,7 @@ class Probing {
     const double inputs = (p ? kPassesP : kPassesQ) * static_cast<double>(data.train_people);
     options_.max_steps =
         config_.max_steps.value_or(static_cast<int64_t>(std::ceil(inputs / static_cast<double>(options_.batch_size))));
+    if (!frozen) tell_of_few(data);
     const std::vector<measure::ProbeScores> scores = train(data.train, data.test, data.targets);
     write_world_rows(world, data, scores, p);
 
@@ -140,6 +145,21 @@ class Probing {
   }
 
  private:
+  // A classifier cannot learn a value that nearly nobody in training has; people would read that as "not encoded".
+  static void tell_of_few(const measure::WorldProbe& data) {
+    constexpr double kFewest = 10;
+    std::vector<std::string> names;
+    for (size_t k = 0; k < data.targets.size(); ++k)
+      if (!data.meanings[k].whole &&
+          static_cast<double>(data.train_people) < kFewest * static_cast<double>(data.targets[k].classes))
+        names.push_back(data.targets[k].name);
+    if (!names.empty())
+      run::message(
+          "{}: fewer than {:.0f} people in training for each value, which a trained classifier hardly learns, however "
+          "well the model knows it; --classifier unembedding reads with the model's own output words",
+          fmt::join(names, ", "), kFewest);
+  }
+
   // Of a step: all inputs, where there are fewer.
   int64_t batch_size(int64_t unless_told, const std::vector<measure::ProbeInput>& inputs) const {
     return std::min(config_.per_device_train_batch_size.value_or(unless_told), std::ssize(inputs));
@@ -285,6 +305,13 @@ std::string probe_table(const OrderedJson& result) {
   text += fmt::format("{} people trained on, {} scored, in percent. guess: always the most frequent value{}.\n",
                       result["people"]["train"].get<int64_t>(), result["people"]["test"].get<int64_t>(),
                       bounded ? "; at most: the share whose value some person in training has" : "");
+  if (result.contains("changed"))
+    for (const auto& [attribute, read] : result["changed"].items())
+      text += fmt::format(
+          "{}, {} scored people whose value changed: {:.1f} read as the new one, {:.1f} as the old one, "
+          "{:.1f} as neither\n",
+          attribute, read["people"].get<int64_t>(), read["new"].get<double>(), read["old"].get<double>(),
+          read["neither"].get<double>());
   if (result["seen"] == false) text += "The model has not seen these people.\n";
   return text;
 }

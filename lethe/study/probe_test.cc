@@ -190,7 +190,8 @@ TEST_CASE("probe: a changed world beside the old one, which is looked at first")
   config.data = change.out;
   config.old_world = lab.world;
   config.attributes = {"university", "major"};
-  const OrderedJson changed = study::probe(config, {})["changed"];
+  const OrderedJson result = study::probe(config, {}), &changed = result["changed"];
+  CHECK(contains(study::probe_table(result), "university, 10 scored people whose value changed: "));
   REQUIRE(changed.size() == 1);
   CHECK(changed["university"]["people"] == 10);  // half of the 20 that are scored
   CHECK(changed["university"]["neither"].is_number());
@@ -202,6 +203,8 @@ TEST_CASE("probe: a changed world beside the old one, which is looked at first")
   config.old_world = lab.dir / "others";
   config.learning_rate = 1e30;  // a training would fail
   CHECK(contains(message(config), "are not the same people"));
+  config.old_world = config.data;
+  CHECK(contains(message(config), "nobody has another value"));
 }
 
 TEST_CASE("probe: in a world of couples a second value is read by what was told") {

@@ -52,7 +52,8 @@ class Study {
     options.seed = static_cast<int64_t>(run.seed);
     plan_ = make_plan(recipe_, commands, options);
     out_ = config.out;
-    if (out_.empty()) out_ = fs::path("out") / fmt::format("{}-{}", recipe_.name, recipe_.scale(config.scale).name);
+    if (const std::string scale = recipe_.scale(config.scale).name; out_.empty())
+      out_ = fs::path("out") / (scale == recipe_.scale("").name ? recipe_.name : recipe_.name + "-" + scale);
     stages_ = config.stages.empty() ? out_ / "stages" : config.stages;
     if (const std::string whole = fs::absolute(stages_).string(); whole.find(',') != std::string::npos)
       fail_usage("{}: expected a path without a comma, which would end a file's name in lists", whole);
@@ -98,6 +99,8 @@ class Study {
     write_file(out_ / kRecipeFile, recipe_.text);
     write_file(out_ / run::kResultsFile, results_text(results));
     write_file(out_ / run::kReportFile, run::page_html(run::page_of_study(recipe_.page, results)));
+    if (const auto missing = run::not_measured(recipe_.page, results); !missing.empty())
+      run::message("no numbers for {}", fmt::join(missing, "; "));
     if (text) *text = run::study_text(recipe_.page, results);
     return results;
   }
@@ -337,7 +340,7 @@ class Study {
 void StudyConfig::add_to(Options& options) {
   options.add("recipe", recipe, "the name of one of Lethe's recipes, or a file").positional().placeholder("RECIPE");
   options.add("scale", scale, "how large: two-cores, workstation, paper; the recipe's first unless told");
-  options.add("out", out, "where all of it goes; out/RECIPE-SCALE unless told").placeholder("DIR");
+  options.add("out", out, "where all of it goes; out/RECIPE, or out/RECIPE-SCALE, unless told").placeholder("DIR");
   options
       .add("stages", stages,
            "where stages are kept, by what they depend on; OUT/stages unless told, one for several studies shares them")

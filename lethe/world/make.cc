@@ -11,7 +11,7 @@ void MakeConfig::add_to(Options& options) {
   options.add("out", out, "the WORLD to write").placeholder("DIR").required();
   options.group("World");
   options.add("people", people, "how many people").at_least(1);
-  options.add("augment", augment, "how lives are told: single, multi5+permute, single+permute2+fullname, ...");
+  options.add("augment", augment, "how lives are told: " + augmentation_names());
   options.add("couple", couple, "instead of --augment: pairs of sentences stay together, in 1, 2 or 5 entries");
   options.add("celebrities", celebrities, "people beside them who are told in another way").at_least(0);
   options.add("celebrity-augment", celebrity_augment, "how the lives of celebrities are told");

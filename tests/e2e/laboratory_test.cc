@@ -157,6 +157,7 @@ TEST_CASE("what the laboratory refuses") {
   check_fails(1, {"evaluate", other, world}, {"tokenizer", other, world});
   lethe::write_file(dir / "t.txt", "a text");
   check_fails(2, {"pretrain", (dir / "t.txt").string(), "--out", out}, {"--tokenizer"});
+  check_fails(2, {"pretrain", (dir / "nowhere").string(), "--out", out}, {"nowhere", "neither a WORLD"});
   check_fails(2, {"pretrain", (dir / "t.txt").string(), "--tokenizer", world, "--mixed", "0.5", "--out", out},
               {"--mixed has no effect", "WORLD"});
   CHECK_FALSE(fs::exists(out));
