@@ -20,12 +20,7 @@ void finetune(Arguments arguments) {
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);
-  const study::RunInfo run = {.precision = common.dtype(),
-                              .seed = static_cast<uint64_t>(common.seed),
-                              .version = LETHE_VERSION,
-                              .command = command_line("finetune", arguments),
-                              .config_toml = options.toml(),
-                              .settings = options.json()};
+  const study::RunInfo run = run_info("finetune", common, options, arguments);
   const OrderedJson result = resumable("finetune", arguments, [&] { return study::finetune(config, run); });
   if (common.json) return print_json(result);
   print(fmt::format("{} examples, {} steps, last loss {:.4f}, {:.0f} tokens/s\nwritten: {}\nproof: {}\n",

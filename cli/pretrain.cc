@@ -24,12 +24,7 @@ void pretrain(Arguments arguments) {
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);
-  const study::RunInfo run = {.precision = common.dtype(),
-                              .seed = static_cast<uint64_t>(common.seed),
-                              .version = LETHE_VERSION,
-                              .command = command_line("pretrain", arguments),
-                              .config_toml = options.toml(),
-                              .settings = options.json()};
+  const study::RunInfo run = run_info("pretrain", common, options, arguments);
   const OrderedJson result = resumable("pretrain", arguments, [&] { return study::pretrain(config, run); });
   if (common.json) return print_json(result);
   print(fmt::format(

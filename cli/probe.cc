@@ -22,12 +22,7 @@ void probe(Arguments arguments) {
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);
-  const study::RunInfo run = {.precision = common.dtype(),
-                              .seed = static_cast<uint64_t>(common.seed),
-                              .version = LETHE_VERSION,
-                              .command = command_line("probe", arguments),
-                              .config_toml = options.toml(),
-                              .settings = options.json()};
+  const study::RunInfo run = run_info("probe", common, options, arguments);
   const OrderedJson result = study::probe(config, run);
   if (common.json) return print_json(result);
   print(study::probe_table(result));

@@ -61,6 +61,15 @@ std::string command_line(std::string_view command, Arguments arguments) {
   return line;
 }
 
+study::RunInfo run_info(std::string_view command, const Common& common, const Options& options, Arguments arguments) {
+  return {.precision = common.dtype(),
+          .seed = static_cast<uint64_t>(common.seed),
+          .version = LETHE_VERSION,
+          .command = command_line(command, arguments),
+          .config_toml = options.toml(),
+          .settings = options.json()};
+}
+
 std::string resume_command(std::string_view command, Arguments arguments) {
   std::vector<std::string> again(arguments.begin(), arguments.end());
   const auto options_end = std::find(again.begin(), again.end(), "--");

@@ -8,6 +8,7 @@
 
 #include "lethe/base/json.h"
 #include "lethe/base/options.h"
+#include "lethe/study/run_info.h"
 #include "lethe/tensor/tensor.h"
 
 namespace lethe::cli {
@@ -51,7 +52,9 @@ inline std::string program = "lethe";  // as it was started: argv[0]
 
 // "build/lethe update MODEL 'my facts.json'": what a shell would read the same.
 std::string command_line(std::string_view command, Arguments arguments);
-// The same with --resume.
+// What a run's folder and page tell of it: as it was typed, and every setting as `options` resolved it.
+study::RunInfo run_info(std::string_view command, const Common& common, const Options& options, Arguments arguments);
+// The command line with --resume.
 std::string resume_command(std::string_view command, Arguments arguments);
 
 // Calls work(), a run that can be resumed: where it was interrupted, the message ends with the command that goes on.

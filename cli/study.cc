@@ -23,12 +23,7 @@ void study(Arguments arguments) {
   if (!common.start(options, arguments)) return;
   config.resolve(options);
   if (config.list) return common.json ? print_json(study::study_list_json()) : print(study::study_list());
-  const study::RunInfo run = {.precision = common.dtype(),
-                              .seed = static_cast<uint64_t>(common.seed),
-                              .version = LETHE_VERSION,
-                              .command = command_line("study", arguments),
-                              .config_toml = options.toml(),
-                              .settings = options.json()};
+  const study::RunInfo run = run_info("study", common, options, arguments);
   std::string text;
   const OrderedJson result =
       resumable("study", arguments, [&] { return study::study(config, run, study::study_commands(), &text); });

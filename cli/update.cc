@@ -26,12 +26,7 @@ void update(Arguments arguments) {
   config.resolve(options);
 
   std::string table;
-  const study::RunInfo run = {.precision = common.dtype(),
-                              .seed = static_cast<uint64_t>(common.seed),
-                              .version = LETHE_VERSION,
-                              .command = command_line("update", arguments),
-                              .config_toml = options.toml(),
-                              .settings = options.json()};
+  const study::RunInfo run = run_info("update", common, options, arguments);
   const OrderedJson result = resumable("update", arguments, [&] { return study::update(config, run, &table); });
   if (common.json) return print_json(result);
   print(table + "model: " + config.out.string() + "\nproof: " + (config.run_dir / "report.html").string() + "\n");

@@ -64,12 +64,7 @@ void rewrite(Arguments arguments) {
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   config.resolve(options);
-  const study::RunInfo run = {.precision = common.dtype(),
-                              .seed = static_cast<uint64_t>(common.seed),
-                              .version = LETHE_VERSION,
-                              .command = command_line("world rewrite", arguments),
-                              .config_toml = options.toml(),
-                              .settings = options.json()};
+  const study::RunInfo run = run_info("world rewrite", common, options, arguments);
   const OrderedJson result = resumable("world rewrite", arguments, [&] { return study::rewrite(config, run); });
   if (common.json) return print_json(result);
   print(
