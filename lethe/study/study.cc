@@ -264,7 +264,7 @@ class Study {
       if (!resume || !std::string_view(problem.what()).starts_with("--resume")) throw;
       fail("{}\nto begin the stage anew, delete {}", problem.what(), folder(i).string());
     }
-    if (const OrderedJson curves = run::read_curves(run_dir); !curves.empty()) result["curves"] = thinned(curves);
+    result.update(of_run_folder(run_dir));
     records_[i] = {{"stage", work.stage},
                    {"command", work.command},
                    {"options", options.json()},

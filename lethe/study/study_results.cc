@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "lethe/run/report.h"
+#include "lethe/run/run_folder.h"
 #include "lethe/tensor/parallel.h"
 
 namespace lethe::study {
@@ -23,14 +25,23 @@ std::string machine_text() {
   return text + fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
 }
 
-}  // namespace
-
 OrderedJson thinned(const OrderedJson& lines) {
   const size_t stride = (lines.size() + kMostCurvePoints - 1) / kMostCurvePoints;
   OrderedJson kept = OrderedJson::array();
   for (size_t i = 0; i < lines.size(); ++i)
     if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(lines[i]);
   return kept;
+}
+
+}  // namespace
+
+OrderedJson of_run_folder(const fs::path& run_dir) {
+  OrderedJson found = OrderedJson::object();
+  if (const OrderedJson curves = run::read_curves(run_dir); !curves.empty()) found["curves"] = thinned(curves);
+  if (const fs::path file = run_dir / run::kResultsFile; fs::exists(file))
+    if (const OrderedJson left = run::read_ordered_json(file).value("forgotten", OrderedJson()); !left.is_null())
+      found["forgotten"] = left;
+  return found;
 }
 
 OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<const std::optional<OrderedJson>> records,

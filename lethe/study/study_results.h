@@ -10,8 +10,9 @@
 
 namespace lethe::study {
 
-// Of learning curves as many lines as a picture shows.
-OrderedJson thinned(const OrderedJson& lines);
+// What a run folder holds beside what its command printed: "curves", as many of their lines as a picture shows, and of
+// an update that forgets "forgotten", as `evaluate` between its two stages.
+OrderedJson of_run_folder(const fs::path& run_dir);
 
 // `records`: stage.json of each work of the plan; `selection`: what the results are of. Curves and examples stay where
 // the recipe shows them.

@@ -9,6 +9,7 @@
 #include "lethe/base/error.h"
 #include "lethe/base/interrupt.h"
 #include "lethe/run/run_folder.h"
+#include "lethe/study/study_results.h"
 #include "lethe/study/study_testing.h"
 #include "lethe/tensor/parallel.h"
 #include "tests/temp_dir.h"
@@ -63,6 +64,21 @@ struct Threads {
 };
 
 }  // namespace
+
+TEST_CASE("a result has what its run folder holds beside: curves, and what an update forgot") {
+  const TempDir dir;
+  CHECK(of_run_folder(dir.path()).empty());
+  std::string curves;
+  for (int step = 1; step <= 100; ++step) curves += fmt::format("{{\"step\":{}}}\n", step);
+  write_file(dir / run::kCurvesFile, curves);
+  write_file(dir / run::kResultsFile, R"({"before": 1, "forgotten": null})");
+  const OrderedJson trained = of_run_folder(dir.path());
+  CHECK(trained.size() == 1);
+  CHECK(trained["curves"].size() <= 60);
+  CHECK(trained["curves"].back()["step"] == 100);
+  write_file(dir / run::kResultsFile, R"({"before": 1, "forgotten": {"facts": 3}})");
+  CHECK(of_run_folder(dir.path())["forgotten"]["facts"] == 3);
+}
 
 TEST_CASE("two stages at a time give the same results, and what goes wrong in one is told") {
   const Threads two(2);

@@ -301,8 +301,7 @@ class Update {
   // What the command prints: the page's numbers without the page's details.
   static OrderedJson result(const OrderedJson& page) {
     OrderedJson json;
-    for (const char* key : {"method", "rate", "facts", "before", "forgotten", "after", "seconds", "out"})
-      json[key] = page[key];
+    for (const char* key : {"method", "rate", "facts", "before", "after", "seconds", "out"}) json[key] = page[key];
     return json;
   }
 
