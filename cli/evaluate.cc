@@ -60,9 +60,10 @@ void evaluate(Arguments arguments) {
   options.example("evaluate updated facts.json --before SmolLM2 --json",
                   "locality: the share of neighbours' answers that are still those of SmolLM2");
   options.example("evaluate updated facts.json --rows rows.jsonl", "also a line a fact, to look closer");
-  options.example("evaluate tuned multi5 --split train",
-                  "the questions of a WORLD: --split train|test, --limit N people, --num-beams N; others than below "
-                  "have no effect");
+  options.example(
+      "evaluate tuned multi5 --split train",
+      "the questions of a WORLD, with --split train|test, --limit N and --num-beams N instead of the options "
+      "below");
   options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
   file.add_to(options);
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});

@@ -340,7 +340,9 @@ class Study {
 void StudyConfig::add_to(Options& options) {
   options.add("recipe", recipe, "the name of one of Lethe's recipes, or a file").positional().placeholder("RECIPE");
   options.add("scale", scale, "how large: two-cores, workstation, paper; the recipe's first unless told");
-  options.add("out", out, "where all of it goes; out/RECIPE, or out/RECIPE-SCALE, unless told").placeholder("DIR");
+  options
+      .add("out", out, "where all of it goes; unless told out/RECIPE, at another scale than the first out/RECIPE-SCALE")
+      .placeholder("DIR");
   options
       .add("stages", stages,
            "where stages are kept, by what they depend on; OUT/stages unless told, one for several studies shares them")
