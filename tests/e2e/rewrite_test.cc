@@ -185,6 +185,9 @@ TEST_CASE("world rewrite: the answers of an earlier one count first, whatever it
   CHECK(json["answers"] == 2 * (2 * 5 + 1));
   CHECK(json["earlier"] == json["answers"]);
   CHECK(json["tokens"] == 0);  // nothing was asked
+  const auto kept = lines(s.dir / "two" / "lives.jsonl");
+  REQUIRE(kept.size() == 2);  // the settings, and all that was taken
+  CHECK(kept[1]["earlier"] == true);
   const auto biographies = lines(s.dir / "two" / "biographies.jsonl");
   CHECK(biographies[1]["text"].get<std::string>().starts_with(" " + name_in(people[0]) + " was born on"));
   CHECK(contains(biographies[1]["text"].get<std::string>(), ". " + name_in(people[0]) + " studied"));

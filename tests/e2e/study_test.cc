@@ -61,7 +61,7 @@ max-steps = 3
 title = "Asked"
 show = "table"
 rows = "augment"
-columns = ["mean"]
+columns = ["mean", { name = "gone", path = "ask.mean.nothing" }]
 path = "ask.{column}.exact_match"
 [[section]]
 title = "Ten people"
@@ -101,6 +101,8 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
   CAPTURE(run.err);
   REQUIRE(run.status == 0);
   CHECK(contains(run.err, "[1/10] world augment=single"));
+  CHECK(contains(run.err, "no numbers for Asked: gone"));
+  CHECK(contains(run.err, "--classifier unembedding"));  // too few people for the one that q_probe trains
   const Json stages = run.json()["variants"][1]["stages"];
   CHECK(stages["ask"]["examples"].size() == 60);
   CHECK(stages["q_probe"]["first_token"]["major"].size() == 1);
@@ -163,6 +165,13 @@ TEST_CASE("studies are listed, planned, and refused with file, line and reason")
   CHECK(plan.status == 0);
   CHECK(contains(plan.out, "to do pretrain augment=single\n"));
   CHECK_FALSE(fs::exists(dir / "none"));
+  const auto first_folder = [](Arguments more) {
+    Arguments plan = {"study", "laboratory", "--dry-run", "--json"};
+    plan.insert(plan.end(), more.begin(), more.end());
+    return check_works(plan).json()["stages"][0]["folder"].get<std::string>();
+  };
+  CHECK(first_folder({}).starts_with("out/laboratory/stages/"));
+  CHECK(first_folder({"--scale", "workstation"}).starts_with("out/laboratory-workstation/stages/"));
 
   const std::string recipe = (dir / "bad.toml").string();
   const auto refused = [&](const std::string& from, const std::string& to, const std::string& says) {
