@@ -36,6 +36,7 @@ void evaluate_world(Arguments arguments) {
   Options options("evaluate", "Asks a model the questions of a WORLD's test half, in percent of right answers.");
   options.example("evaluate tuned multi5", "people whom it was never asked about in training");
   options.example("evaluate tuned multi5 --split train --json", "and those whom it was");
+  options.example("evaluate updated changed --old-world multi5", "after an update: new answers, old ones, the others");
   config.add_to(options);
   if (!common.start(options, arguments)) return;
   const OrderedJson json = study::ask_world(config, {.precision = common.dtype()});
@@ -60,10 +61,8 @@ void evaluate(Arguments arguments) {
   options.example("evaluate updated facts.json --before SmolLM2 --json",
                   "locality: the share of neighbours' answers that are still those of SmolLM2");
   options.example("evaluate updated facts.json --rows rows.jsonl", "also a line a fact, to look closer");
-  options.example(
-      "evaluate tuned multi5 --split train",
-      "the questions of a WORLD, with --split train|test, --limit N and --num-beams N instead of the options "
-      "below");
+  options.example("evaluate tuned multi5 --split train",
+                  "the questions of a WORLD; --help behind one that exists tells its options");
   options.add("model", model, "a Hugging Face directory, a .gguf file, or a PEFT adapter").positional().required();
   file.add_to(options);
   options.add("template", template_name, "what is put around a prompt").one_of({"none", "alpaca", "chat"});

@@ -42,10 +42,6 @@ tensor::DType Common::dtype() const {
 
 void print(std::string_view text) { write_all(STDOUT_FILENO, text, "the result to stdout"); }
 
-std::string json_text(const OrderedJson& json) {
-  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
-
 void print_json(const OrderedJson& json) { print(json_text(json) + "\n"); }
 
 std::string command_line(std::string_view command, Arguments arguments) {

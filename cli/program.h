@@ -67,7 +67,6 @@ auto resumable(std::string_view command, Arguments arguments, const Work& work) 
   }
 }
 
-std::string json_text(const OrderedJson& json);  // on one line; bytes that are no UTF-8 as U+FFFD
 // The result, to stdout; that nobody can read it is an Error.
 void print(std::string_view text);
 void print_json(const OrderedJson& json);  // one document, on one line

@@ -13,12 +13,6 @@ namespace {
 
 constexpr size_t kMaxDepth = 64;
 
-// A field of what should be an object; null where it is missing.
-const Json* find(const Json& object, const char* key, const std::string& where) {
-  if (!object.is_object()) fail("{}: found {}, expected an object with the field \"{}\"", where, shown(object), key);
-  return find_field(object, key);
-}
-
 [[noreturn]] void wrong(const Json& value, const char* key, const char* expected, const std::string& where) {
   fail("{}: \"{}\" is {}, expected {}", where, key, shown(value), expected);
 }
@@ -117,13 +111,6 @@ class Reading : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-std::string shown(const Json& value) { return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace)); }
-
-const Json* find_field(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
 Json parse_json(std::string_view text, const std::string& where) {
   check(text.find_first_not_of(" \t\r\n") != std::string_view::npos, "{}: empty, expected JSON", where);
   check_depth(text, where);
@@ -144,40 +131,90 @@ Json parse_strict_json(std::string_view text, const std::string& where) {
 
 Json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
 
-const Json& json_field(const Json& object, const char* key, const std::string& where) {
-  const Json* value = find(object, key, where);
+template <AnyJson J>
+std::string json_text(const J& json, int indent) {
+  return json.dump(indent, ' ', false, J::error_handler_t::replace);
+}
+
+std::string shown(const Json& value) { return shortened(json_text(value)); }
+
+template <AnyJson J>
+const J* find_field(const J& object, const char* key) {
+  const auto it = object.find(key);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+template <AnyJson J>
+const J* find_field(const J& object, const char* key, const std::string& where) {
+  if (!object.is_object()) fail("{}: found {}, expected an object with the field \"{}\"", where, shown(object), key);
+  return find_field(object, key);
+}
+
+template <AnyJson J>
+const J& json_field(const J& object, const char* key, const std::string& where) {
+  const J* value = find_field(object, key, where);
   check(value != nullptr, "{}: the field \"{}\" is missing", where, key);
   return *value;
 }
-
-std::string json_string(const Json& object, const char* key, const std::string& where) {
+template <AnyJson J>
+const J& json_object(const J& object, const char* key, const std::string& where) {
+  const J& value = json_field(object, key, where);
+  if (!value.is_object()) wrong(value, key, "an object", where);
+  return value;
+}
+template <AnyJson J>
+std::string json_string(const J& object, const char* key, const std::string& where) {
   return to_string(json_field(object, key, where), key, where);
 }
-int64_t json_int(const Json& object, const char* key, const std::string& where) {
+template <AnyJson J>
+int64_t json_int(const J& object, const char* key, const std::string& where) {
   return to_int(json_field(object, key, where), key, where);
 }
-double json_number(const Json& object, const char* key, const std::string& where) {
+template <AnyJson J>
+double json_number(const J& object, const char* key, const std::string& where) {
   return to_number(json_field(object, key, where), key, where);
 }
-bool json_bool(const Json& object, const char* key, const std::string& where) {
+template <AnyJson J>
+bool json_bool(const J& object, const char* key, const std::string& where) {
   return to_bool(json_field(object, key, where), key, where);
 }
 
-std::string json_string(const Json& object, const char* key, const std::string& where, const std::string& otherwise) {
-  const Json* value = find(object, key, where);
+template <AnyJson J>
+std::string json_string(const J& object, const char* key, const std::string& where, const std::string& otherwise) {
+  const J* value = find_field(object, key, where);
   return value ? to_string(*value, key, where) : otherwise;
 }
-int64_t json_int(const Json& object, const char* key, const std::string& where, int64_t otherwise) {
-  const Json* value = find(object, key, where);
+template <AnyJson J>
+int64_t json_int(const J& object, const char* key, const std::string& where, int64_t otherwise) {
+  const J* value = find_field(object, key, where);
   return value ? to_int(*value, key, where) : otherwise;
 }
-double json_number(const Json& object, const char* key, const std::string& where, double otherwise) {
-  const Json* value = find(object, key, where);
+template <AnyJson J>
+double json_number(const J& object, const char* key, const std::string& where, double otherwise) {
+  const J* value = find_field(object, key, where);
   return value ? to_number(*value, key, where) : otherwise;
 }
-bool json_bool(const Json& object, const char* key, const std::string& where, bool otherwise) {
-  const Json* value = find(object, key, where);
+template <AnyJson J>
+bool json_bool(const J& object, const char* key, const std::string& where, bool otherwise) {
+  const J* value = find_field(object, key, where);
   return value ? to_bool(*value, key, where) : otherwise;
 }
+
+#define LETHE_FIELDS_OF(J)                                                                         \
+  template std::string json_text(const J&, int);                                                   \
+  template const J* find_field(const J&, const char*);                                             \
+  template const J* find_field(const J&, const char*, const std::string&);                         \
+  template const J& json_field(const J&, const char*, const std::string&);                         \
+  template const J& json_object(const J&, const char*, const std::string&);                        \
+  template std::string json_string(const J&, const char*, const std::string&);                     \
+  template int64_t json_int(const J&, const char*, const std::string&);                            \
+  template double json_number(const J&, const char*, const std::string&);                          \
+  template bool json_bool(const J&, const char*, const std::string&);                              \
+  template std::string json_string(const J&, const char*, const std::string&, const std::string&); \
+  template int64_t json_int(const J&, const char*, const std::string&, int64_t);                   \
+  template double json_number(const J&, const char*, const std::string&, double);                  \
+  template bool json_bool(const J&, const char*, const std::string&, bool)
+LETHE_FIELDS_OF(Json);
+LETHE_FIELDS_OF(OrderedJson);
+#undef LETHE_FIELDS_OF
 
 }  // namespace lethe

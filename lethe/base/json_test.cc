@@ -21,6 +21,22 @@ TEST_CASE("errors say file, line, field, value and what was expected") {
   CHECK_THROWS_WITH_AS(json_int(j, "none", "f"), "f: the field \"none\" is missing", Error);
   CHECK_THROWS_WITH_AS(json_string(j, "i", "f", "y"), "f: \"i\" is 3, expected a string", Error);
   CHECK_THROWS_WITH_AS(json_bool(j["s"], "q", "f"), doctest::Contains("expected an object"), Error);
+  const OrderedJson ordered{{"i", 3}, {"o", {{"s", "x"}}}};
+  CHECK(json_int(ordered, "i", "f") == 3);
+  CHECK(json_string(json_object(ordered, "o", "f"), "s", "f") == "x");
+  CHECK(json_bool(ordered, "none", "f", true));
+  CHECK(find_field(ordered, "none", "f") == nullptr);
+  CHECK_THROWS_WITH_AS(json_object(ordered, "i", "f"), "f: \"i\" is 3, expected an object", Error);
+  CHECK_THROWS_WITH_AS(json_number(ordered, "o", "f"), "f: \"o\" is {\"s\":\"x\"}, expected a number", Error);
+  CHECK_THROWS_WITH_AS(find_field(ordered["i"], "x", "f"), "f: found 3, expected an object with the field \"x\"",
+                       Error);
+}
+
+TEST_CASE("text of a value: fields in their order, whatever the bytes") {
+  const OrderedJson json{{"b", "\xFF"}, {"a", 1}};
+  CHECK(json_text(json) == "{\"b\":\"\uFFFD\",\"a\":1}");
+  CHECK(json_text(json, 1) == "{\n \"b\": \"\uFFFD\",\n \"a\": 1\n}");
+  CHECK(json_text(Json(json)) == "{\"a\":1,\"b\":\"\uFFFD\"}");
 }
 
 namespace {

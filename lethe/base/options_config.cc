@@ -1,10 +1,6 @@
 // --config FILE.toml: the keys are the options' names, the values as TOML writes them.
-#include <fmt/format.h>
-#include <toml++/toml.h>
-
-#include <sstream>
-
 #include "lethe/base/options.h"
+#include "lethe/base/toml_table.h"
 
 namespace lethe {
 namespace {
@@ -35,30 +31,21 @@ Json to_json(const toml::node& node, Option::Kind kind) {
   }
 }
 
-std::string as_written(const toml::node& node) {
-  if (node.is_table()) return "a table";
-  if (node.is_string()) return node.as_string()->get();
-  std::ostringstream text;
-  node.visit([&](const auto& value) { text << value; });
-  return text.str();
+// As an argument would say it: a text without its quotes.
+std::string as_argument(const toml::node& node) {
+  return node.is_string() ? node.as_string()->get() : as_written(node);
 }
 
 }  // namespace
 
 void Options::read_config(const fs::path& path) {
-  const std::string text = read_file(path);
-  toml::table table;
-  try {
-    table = toml::parse(text, path.string());
-  } catch (const toml::parse_error& error) {
-    fail_usage("{}:{}: this is not TOML: {}", path.string(), error.source().begin.line, error.description());
-  }
-  for (const auto& [key, node] : table) {
-    const std::string name(key.str());
-    const std::string where = fmt::format("{}:{}: {}", path.string(), node.source().begin.line, name);
+  const toml::table parsed = parse_toml(read_file(path), path.string());
+  const TomlTable table(parsed, path.string(), "");
+  for (const auto& [key, node] : parsed) {
+    const std::string name(key.str()), where = table.where(name);
     if (name == "command") {
       if (node.value<std::string>() != command_) {
-        fail_usage("{} is '{}', this is `lethe {}`", where, as_written(node), command_);
+        fail_usage("{} is '{}', this is `lethe {}`", where, as_argument(node), command_);
       }
       continue;
     }
@@ -75,7 +62,7 @@ void Options::read_config(const fs::path& path) {
       option.overruled_ = value != option.value_();
       continue;
     }
-    option.set(value, as_written(node), where);
+    option.set(value, as_argument(node), where);
     option.from_file_ = true;
     if (option.value_() == option.default_) option.set_ = false;  // as if it were not there: it robs nothing of effect
   }

@@ -157,7 +157,7 @@ std::string Options::toml() const {
   // JSON's texts, numbers and arrays are TOML as they stand.
   const OrderedJson settings = json();
   for (const auto& [name, value] : settings.items()) {
-    text += fmt::format("{} = {}\n", name, value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+    text += fmt::format("{} = {}\n", name, json_text(value));
   }
   return text;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lethe/base/error.h"
+#include "lethe/base/utf8.h"
 
 namespace lethe::measure {
 namespace {
@@ -124,7 +125,7 @@ text::Example encode_question(const text::Tokenizer& tokenizer, const text::Temp
   try {
     text::Example example = text::encode_pair(tokenizer, format, prompt, answer);
     check(example.size() <= positions, "\"{}\" and its answer take {} tokens, the model has {} positions",
-          prompt.size() > 60 ? prompt.substr(0, 57) + "..." : prompt, example.size(), positions);
+          shortened(prompt), example.size(), positions);
     return example;
   } catch (const Interrupted&) {
     throw;

@@ -7,8 +7,6 @@
 #include <set>
 #include <string>
 
-#include "lethe/base/error.h"
-
 namespace lethe::measure {
 namespace {
 
@@ -53,15 +51,8 @@ std::vector<const world::Biography*> biographies_of(const world::World& world, c
 
 }  // namespace
 
-void check_same_people(const world::World& world, const world::World& before) {
-  const auto same_name = [](const world::Person& a, const world::Person& b) { return a.full_name() == b.full_name(); };
-  check(std::ranges::equal(world.people, before.people, same_name), "{} and {} are not the same people",
-        before.path.string(), world.path.string());
-}
-
 OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
                                 const std::vector<ProbeScores>& scores) {
-  check_same_people(world, before);
   OrderedJson result = OrderedJson::object();
   for (size_t k = 0; k < data.targets.size(); ++k) {
     const WorldTarget& target = data.meanings[k];

@@ -7,13 +7,9 @@
 
 namespace lethe::measure {
 
-// Error unless both worlds have the same people, by name and place.
-void check_same_people(const world::World& world, const world::World& before);
-
 // Of people whose value is another one than in `before`, the same people earlier: how often a Q-probe reads the new
 // value, the old one, or neither, in percent. JSON: {attribute: {"people", "new", "old", "neither"}}, for attributes
 // that changed: of whole values; where the probe has first tokens alone, of people whose two values begin differently.
-// Error as check_same_people.
 OrderedJson readings_of_changed(const world::World& world, const world::World& before, const WorldProbe& data,
                                 const std::vector<ProbeScores>& scores);
 

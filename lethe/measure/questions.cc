@@ -139,26 +139,35 @@ std::vector<std::string> spoken_answers(const NamedModel& model, const text::Tok
   return texts;
 }
 
-QuestionScores score_questions(const NamedModel& model, const text::Tokenizer& tokenizer,
-                               const std::vector<world::Question>& questions, const char* label, int64_t num_beams) {
+std::vector<Answered> answer_questions(const NamedModel& model, const text::Tokenizer& tokenizer,
+                                       const std::vector<world::Question>& questions, const char* label,
+                                       int64_t num_beams) {
   std::vector<text::Example> examples;
   for (const world::Question& question : questions) examples.push_back(question_example(tokenizer, question, false));
-  std::vector<std::vector<int32_t>> answers;
+  std::vector<std::vector<int32_t>> said;
   if (model.transformer.config().causal) {
-    for (AnswerScore& score : score_answers(model, examples, label)) answers.push_back(std::move(score.argmax));
+    for (AnswerScore& score : score_answers(model, examples, label)) said.push_back(std::move(score.argmax));
   } else {
-    answers = masked_answers(model, examples, mask_id(tokenizer), label);
+    said = masked_answers(model, examples, mask_id(tokenizer), label);
   }
-  std::vector<std::vector<int32_t>> searched = answers;
+  std::vector<std::vector<int32_t>> searched = said;
   if (num_beams > 1) searched = searched_answers(model, tokenizer, examples, num_beams);
+  std::vector<Answered> answers;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const auto expected = std::span(examples[i].ids).last(said[i].size());
+    const bool found =
+        searched[i].size() >= expected.size() && std::equal(expected.begin(), expected.end(), searched[i].begin());
+    answers.push_back({found, expected.front() == said[i].front()});
+  }
+  return answers;
+}
+
+QuestionScores score_answers(const std::vector<world::Question>& questions, const std::vector<Answered>& answers) {
   QuestionScores scores;
   for (size_t i = 0; i < questions.size(); ++i) {
     QuestionScore& score = scores.attributes[static_cast<size_t>(questions[i].attribute)];
-    const std::vector<int32_t>& ids = examples[i].ids;
-    const auto expected = std::span(ids).last(answers[i].size());
-    score.exact_match +=
-        searched[i].size() >= expected.size() && std::equal(expected.begin(), expected.end(), searched[i].begin());
-    score.first_token += expected.front() == answers[i].front();
+    score.exact_match += answers[i].exact_match;
+    score.first_token += answers[i].first_token;
     ++score.count;
   }
   for (QuestionScore& score : scores.attributes) {

@@ -37,8 +37,14 @@ int32_t mask_id(const text::Tokenizer& tokenizer);
 std::vector<std::string> spoken_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const std::vector<world::Question>& questions);
 
+struct Answered {  // rightly, or not
+  bool exact_match = false, first_token = false;
+};
 // num_beams above 1: the answers of the exact match are searched (beam_search.h).
-QuestionScores score_questions(const NamedModel& model, const text::Tokenizer& tokenizer,
-                               const std::vector<world::Question>& questions, const char* label, int64_t num_beams = 1);
+std::vector<Answered> answer_questions(const NamedModel& model, const text::Tokenizer& tokenizer,
+                                       const std::vector<world::Question>& questions, const char* label,
+                                       int64_t num_beams = 1);
+// Of one question each.
+QuestionScores score_answers(const std::vector<world::Question>& questions, const std::vector<Answered>& answers);
 
 }  // namespace lethe::measure

@@ -13,8 +13,7 @@ ToldTokens told_tokens(const text::Tokenizer& tokenizer, const world::Biography&
     const size_t space = attribute.start > 0 && biography.text[attribute.start - 1] == ' ' ? 1 : 0;
     const std::vector<int32_t> before =
         tokenizer.encode(std::string_view(biography.text).substr(0, attribute.start - space), false);
-    check(!before.empty() && before.size() < told.ids.size() &&
-              std::equal(before.begin(), before.end(), told.ids.begin()),
+    check(before.size() < told.ids.size() && std::equal(before.begin(), before.end(), told.ids.begin()),
           "person {}: the tokenizer joins the {} with the text before it: \"{}\"", biography.person,
           world::attribute_name(attribute.attribute), biography.text);
     told.first.push_back(std::ssize(before));

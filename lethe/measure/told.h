@@ -10,7 +10,7 @@ namespace lethe::measure {
 
 struct ToldTokens {
   std::vector<int32_t> ids;  // of the text, without special tokens
-  // Of each attribute told, in the text's order: the index of its value's first token, > 0, and behind its last.
+  // Of each attribute told, in the text's order: the index of its value's first token, and behind its last.
   std::vector<int64_t> first, end;
 };
 

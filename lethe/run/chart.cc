@@ -51,7 +51,7 @@ Axis make_axis(double low, double high, int count, double finest) {
 
 Points thinned(const Points& points) {
   Points kept;
-  const size_t bucket = (points.size() + kMostPoints - 1) / std::max<size_t>(kMostPoints, 1);
+  const size_t bucket = (points.size() + kMostPoints - 1) / kMostPoints;
   double x = 0, y = 0;
   size_t n = 0;
   for (const auto& [px, py] : points) {

@@ -32,7 +32,7 @@ std::string to_json_line(const StepMetrics& m) {
                          {"grad_norm", m.grad_norm},
                          {"tokens", m.tokens},
                          {"tokens_per_second", speed}};
-  return j.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+  return json_text(j) + "\n";
 }
 
 std::vector<StepMetrics> parse_metrics(std::string_view text, const std::string& where, size_t* bytes) {

@@ -17,7 +17,7 @@ constexpr const char* kWaves =
 
 std::string valid_utf8(std::string_view text) {
   const Json json = std::string(text);
-  return Json::parse(json.dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+  return Json::parse(json_text(json)).get<std::string>();
 }
 
 }  // namespace

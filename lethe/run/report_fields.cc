@@ -25,7 +25,7 @@ double number_at(const OrderedJson& json, std::initializer_list<std::string_view
 std::string text_of(const OrderedJson& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return number_text(value.get<double>());
-  return value.is_null() ? "" : value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return value.is_null() ? "" : json_text(value);
 }
 
 std::string text_at(const OrderedJson& json, std::string_view key) { return text_of(field_at(json, {key})); }

@@ -114,7 +114,7 @@ void RunFolder::truncate_metrics(int64_t lines) {
 }
 
 void RunFolder::write_json(std::string_view name, const OrderedJson& json) {
-  write_file(file(name), json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  write_file(file(name), json_text(json, 2) + "\n");
 }
 
 }  // namespace lethe::run

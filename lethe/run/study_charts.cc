@@ -60,6 +60,14 @@ std::string matrices_html(const StudySection& section, const std::vector<StudyRo
   return matrices.empty() ? "" : grid_html(matrices);
 }
 
+// What a stage of the row's variants left: the first that has any, since not every variant runs every stage.
+const OrderedJson& first_of(const StudyRow& row, const std::string& path) {
+  static const OrderedJson none = OrderedJson::array();
+  for (const OrderedJson* variant : row.variants)
+    if (const OrderedJson& found = value_at(*variant, path); found.is_array() && !found.empty()) return found;
+  return none;
+}
+
 }  // namespace
 
 LineChart learning_curves(const std::string& title, const OrderedJson& points) {
@@ -86,8 +94,7 @@ LineChart learning_curves(const std::string& title, const OrderedJson& points) {
 std::string curves_html(const StudySection& section, const OrderedJson& results) {
   std::vector<std::string> charts;
   for (const StudyRow& row : rows_of(section, results)) {
-    const OrderedJson& points = value_at(*row.variants[0], section.stage + ".curves");
-    if (points.is_array() && !points.empty())
+    if (const OrderedJson& points = first_of(row, section.stage + ".curves"); !points.empty())
       charts.push_back(line_chart_html(learning_curves(row.name.empty() ? section.stage : row.name, points)));
   }
   return charts.empty() ? "" : grid_html(charts);
@@ -137,9 +144,7 @@ std::string study_bars_html(const StudySection& section, const OrderedJson& resu
 std::string answers_html(const StudySection& section, const OrderedJson& results) {
   const std::vector<StudyRow> rows = rows_of(section, results);
   const auto examples_of = [&](const StudyRow& row) -> const OrderedJson& {
-    static const OrderedJson none = OrderedJson::array();
-    const OrderedJson& examples = value_at(*row.variants[0], section.stage + ".examples");
-    return examples.is_array() ? examples : none;
+    return first_of(row, section.stage + ".examples");
   };
   // One question a person: the first about the first, the second about the second, and so on.
   std::vector<std::pair<std::string, std::vector<const OrderedJson*>>> people;

@@ -172,6 +172,17 @@ TEST_CASE("answers: one question a person, what is true is marked, markup stays 
   CHECK_FALSE(has(page_of(one), "Dan"));
 }
 
+TEST_CASE("of a row the first variant that ran a stage shows what it left") {
+  OrderedJson some = study_sample();
+  some["variants"][0]["stages"].erase("ask");
+  some["variants"][0]["stages"].erase("train");
+  const auto page = [&](const char* show, const char* stage) {
+    return page_html(page_of_study({"small", "", "", {section(show, stage)}}, some));
+  };
+  CHECK(has(page("answers", "ask"), "<td data-label=\"single\"><span>Physics &amp; co.</span></td>"));
+  CHECK(has(page("curves", "train"), "<figcaption>single<span>"));
+}
+
 TEST_CASE("what a stage did not give is left out, and the page still stands") {
   for (const char* show : {"curves", "staircase", "bars", "answers", "text"}) {
     const std::string html = page_of(section(show, "nothing"));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "lethe/base/error.h"
 #include "lethe/measure/questions.h"
@@ -19,9 +20,53 @@ std::vector<world::Question> questions_to_ask(const AskConfig& config, const wor
   std::vector<world::Question> questions =
       config.split == "train" ? world::training_questions(world) : world::test_questions(world);
   check(!questions.empty(), "{}: nobody is in the {} half", world.path.string(), config.split);
-  const auto most = static_cast<size_t>(config.limit) * world::kAttributes.size();
-  if (config.limit > 0 && questions.size() > most) questions.resize(most);
+  if (config.limit > 0 && std::ssize(questions) / std::ssize(world::kAttributes) > config.limit)
+    questions.resize(static_cast<size_t>(config.limit) * world::kAttributes.size());
+  if (config.in_other_words)
+    for (world::Question& question : questions) {
+      const std::string name = world.people[static_cast<size_t>(question.person)].full_name();
+      question.prompt = world::question_prompt(question.attribute, name, world::Wording::kOther);
+    }
   return questions;
+}
+
+// How facts are answered that changed since `before`: as they are now, as they were, or neither; and all the others.
+OrderedJson readings_of_change(const AskConfig& config, const measure::NamedModel& model,
+                               const text::Tokenizer& tokenizer, const std::vector<world::Question>& questions,
+                               const std::vector<measure::Answered>& answers, const world::World& before) {
+  std::vector<world::Question> unchanged, now, then;
+  std::vector<measure::Answered> of_unchanged, of_now;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    world::Question old = questions[i];
+    old.completion = world::completion(before.people[static_cast<size_t>(old.person)], old.attribute);
+    const bool same = old == questions[i];
+    (same ? unchanged : now).push_back(questions[i]);
+    (same ? of_unchanged : of_now).push_back(answers[i]);
+    if (!same) then.push_back(std::move(old));
+  }
+  check(!now.empty(), "--old-world: no answer is another one in {}, of {} questions asked", before.path.string(),
+        questions.size());
+  const auto of_then = measure::answer_questions(model, tokenizer, then, "ask", config.num_beams);
+  OrderedJson json, &changed = json["changed"];
+  for (const world::Attribute attribute : world::kAttributes) {
+    double people = 0, is_new = 0, is_old = 0, neither = 0;
+    for (size_t i = 0; i < now.size(); ++i) {
+      if (now[i].attribute != attribute) continue;
+      ++people;
+      is_new += of_now[i].exact_match;
+      is_old += of_then[i].exact_match;
+      neither += !of_now[i].exact_match && !of_then[i].exact_match;
+    }
+    if (people > 0)
+      changed[std::string(world::attribute_name(attribute))] = {{"people", static_cast<int64_t>(people)},
+                                                                {"new", 100 * is_new / people},
+                                                                {"old", 100 * is_old / people},
+                                                                {"neither", 100 * neither / people}};
+  }
+  if (unchanged.empty()) return json;
+  const measure::QuestionScore mean = measure::score_answers(unchanged, of_unchanged).mean();
+  json["unchanged"] = {{"exact_match", mean.exact_match}, {"first_token", mean.first_token}, {"count", mean.count}};
+  return json;
 }
 
 }  // namespace
@@ -32,6 +77,11 @@ void AskConfig::add_to(Options& options) {
   options.add("split", split, "whose questions: those of training, or of the people never asked about in it")
       .one_of({"train", "test"});
   options.add("limit", limit, "only the first N people; 0: all").at_least(0);
+  options.add("in-other-words", in_other_words, "ask each question in words that no training asked it in").flag();
+  options
+      .add("old-world", old_world,
+           "the WORLD before it was changed; also says whether the new answer, the old one or neither is given")
+      .placeholder("WORLD");
   options.add("num-beams", num_beams, "search answers with so many beams; 1: greedy").at_least(1).at_most(64);
   options.group("Options");
   options.add("base-model", base_model, "the model under an adapter, where it is not found beside it")
@@ -44,6 +94,8 @@ OrderedJson ask_world(const AskConfig& config, const RunInfo& run) {
   const AnyModel any = AnyModel::open(config.model, config.base_model);
   const text::Tokenizer tokenizer = any.tokenizer();
   check_same_tokenizer(config.model.string(), tokenizer, world);
+  std::optional<world::World> before;
+  if (!config.old_world.empty()) before = old_world_of(world, config.old_world);
   check(any.files().config().causal || config.num_beams == 1,
         "--num-beams {}: {} recovers all tokens of an answer at once, there is nothing to search", config.num_beams,
         config.model.string());
@@ -52,7 +104,9 @@ OrderedJson ask_world(const AskConfig& config, const RunInfo& run) {
   const std::vector<world::Question> questions = questions_to_ask(config, world);
 
   OrderedJson json{{"split", config.split}};
-  json.update(measure::score_questions(model, tokenizer, questions, "ask", config.num_beams).json());
+  const auto scored = measure::answer_questions(model, tokenizer, questions, "ask", config.num_beams);
+  json.update(measure::score_answers(questions, scored).json());
+  if (before) json.update(readings_of_change(config, model, tokenizer, questions, scored, *before));
   json["people"] = questions.size() / world::kAttributes.size();
   json["questions"] = questions.size();
   json["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -80,8 +134,16 @@ std::string ask_table(const OrderedJson& json) {
     if (json.contains(name)) row(name, json[name]);
   }
   row("mean", json["mean"]);
-  return table + fmt::format("{} people of the {} half, {} questions\n", json["people"].get<int64_t>(),
-                             json["split"].get<std::string>(), json["questions"].get<int64_t>());
+  if (json.contains("unchanged")) row("unchanged", json["unchanged"]);
+  table += fmt::format("{} people of the {} half, {} questions\n", json["people"].get<int64_t>(),
+                       json["split"].get<std::string>(), json["questions"].get<int64_t>());
+  if (json.contains("changed"))
+    for (const auto& [attribute, read] : json["changed"].items())
+      table += fmt::format(
+          "{}, {} people of whom it changed: {:.1f} answered as it is now, {:.1f} as it was, {:.1f} as neither\n",
+          attribute, read["people"].get<int64_t>(), read["new"].get<double>(), read["old"].get<double>(),
+          read["neither"].get<double>());
+  return table;
 }
 
 }  // namespace lethe::study

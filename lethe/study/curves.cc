@@ -1,8 +1,9 @@
 #include "lethe/study/curves.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
-#include <sstream>
 
 #include "lethe/base/json.h"
 #include "lethe/measure/questions.h"
@@ -86,11 +87,10 @@ LearningCurves::LearningCurves(const world::World& world, const text::Tokenizer&
     }
   }
   if (resumed_step == 0 || !fs::exists(file_)) return;
-  std::istringstream earlier(read_file(file_));
-  for (std::string line; std::getline(earlier, line);) {
-    const Json json = Json::parse(line, nullptr, false);
-    if (json.is_object() && json.value("step", resumed_step + 1) <= resumed_step) lines_ += line + "\n";
-  }
+  for_each_line(file_, [&](int64_t number, std::string_view line) {
+    const std::string where = fmt::format("{}, line {}", file_.string(), number);
+    if (json_int(parse_json(line, where), "step", where) <= resumed_step) (lines_ += line) += "\n";
+  });
 }
 
 void LearningCurves::measure(int64_t step, int64_t tokens, model::Transformer& model) {

@@ -15,7 +15,7 @@ inline constexpr int64_t kCurvePoints = 25, kCurvePeople = 64;  // unless told
 
 // Between two points of a training of `steps`, so that they are `points` at most.
 inline int64_t curve_steps(int64_t steps, int64_t points) {
-  return std::max<int64_t>(1, (steps + points - 1) / points);
+  return std::max<int64_t>(1, steps / points + (steps % points > 0));
 }
 
 class LearningCurves {

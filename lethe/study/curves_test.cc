@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "lethe/base/error.h"
 #include "lethe/base/file.h"
 #include "lethe/base/json.h"
 #include "lethe/model/new_model.h"
@@ -32,7 +33,8 @@ world::World small_world(bool celebrities) {
     person.split = id % 2 == 0 ? world::Split::kTrain : world::Split::kTest;
     if (celebrities && id % 3 == 0) person.split = world::Split::kCelebrity;
     const bool right = person.split == world::training_split(world.spec) || id % 4 == 1;
-    const std::string value = right ? "Economics" : "Dance", before = " She was born in Boise and has ";
+    const std::string value = right ? "Economics" : "Dance";
+    const std::string before = id % 5 == 0 ? " " : " She was born in Boise and has ";  // a text may begin with a value
     world.people.push_back(person);
     world.biographies.push_back(
         {id, before + value + ".", {{world::Attribute::kMajor, before.size(), before.size() + value.size()}}});
@@ -101,6 +103,15 @@ TEST_CASE("learning curves: the first tokens of those who are asked about in tra
       CHECK(lines[1]["step"] == 3);
       CHECK(lines[1]["question"]["train"] == 100.0);
     }
+}
+
+TEST_CASE("learning curves: a line that is none is told when a run goes on") {
+  const TempDir dir;
+  const text::Tokenizer tokenizer = words_tokenizer();
+  const model::Transformer model = economist("gbert", tokenizer);
+  write_file(dir / "curves.jsonl", "{\"step\":1}\n{\"step\":\"x\"}\n");
+  CHECK_THROWS_WITH_AS(LearningCurves(small_world(false), tokenizer, model.config(), dir / "curves.jsonl", 1, 1),
+                       doctest::Contains("curves.jsonl, line 2: \"step\" is \"x\", expected an integer"), Error);
 }
 
 TEST_CASE("learning curves: as many points as are wanted, or fewer") {

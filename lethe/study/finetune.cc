@@ -23,7 +23,7 @@
 namespace lethe::study {
 namespace {
 
-constexpr int64_t kTunedPoints = 8, kTunedPeople = 16;  // of the curves: fewer than in pretraining, which takes longer
+constexpr int64_t kTunedPoints = 8, kTunedPeople = 12;  // of the curves: fewer than in pretraining, which takes longer
 
 constexpr const char* kStage = "train";
 
@@ -118,7 +118,7 @@ void FinetuneConfig::add_to(Options& options) {
       .at_least(0);
   for (const auto& [name, help] : std::initializer_list<std::pair<const char*, const char*>>{
            {"learning-rate", "the peak learning rate; 2e-4, of full training 5e-5, on a WORLD 3e-4, unless told"},
-           {"num-train-epochs", "passes over the examples; 3 unless told"},
+           {"num-train-epochs", "passes over the examples; 3, on a WORLD 8, unless told"},
            {"per-device-train-batch-size", "examples a forward pass; on a WORLD 48 unless told"},
            {"lr-scheduler-type", "how the learning rate goes after warm-up; on a WORLD cosine unless told"},
            {"min-lr-rate",
@@ -166,7 +166,7 @@ void FinetuneConfig::resolve(Options& options) {
   training.resolve(options);
   template_given = options.was_set("template");
   if (!training.learning_rate) training.learning_rate = method == "lora" ? 2e-4 : 5e-5;
-  if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = 3;
+  if (!training.num_train_epochs && !training.max_steps) training.num_train_epochs = on_world() ? 8 : 3;
   if (run_dir.empty()) run_dir = out / "lethe";
 }
 
@@ -183,7 +183,9 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   run::RunFolder folder = open_run(place);
   const Inputs inputs = {config.model.string(), fingerprint(files), fmt::format("{}", fmt::join(config.files, ", ")),
                          fingerprint(data.examples)};
-  if (is_complete(folder, config.resume, run, inputs, config.out)) return folder.json(run::kResultsFile)["result"];
+  if (const auto results = complete_results(folder, config.resume, run, inputs, config.out))
+    return recorded_result(*results, {"examples", "steps", "loss", "tokens_per_second"},
+                           folder.file(run::kResultsFile).string());
   train::Session session = open_session(folder, config.resume, run, inputs);
 
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));

@@ -54,7 +54,7 @@ void check_same(const run::RunFolder& folder, const Inputs& inputs) {
 
 std::string fingerprint(const model::ModelFiles& files) {
   Fingerprint fingerprint;
-  fingerprint.add(files.config_json().dump(-1, ' ', false, Json::error_handler_t::replace));
+  fingerprint.add(json_text(files.config_json()));
   if (!files.is_gguf()) {
     for (const char* name :
          {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"})
@@ -105,7 +105,7 @@ std::string fingerprint(const std::vector<std::vector<int32_t>>& entries) {
 
 std::string fingerprint(const Json& json) {
   Fingerprint fingerprint;
-  fingerprint.add(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  fingerprint.add(json_text(json));
   return fingerprint.text();
 }
 
@@ -135,13 +135,22 @@ void close_run(run::RunFolder& folder, const RunInfo& run, const Inputs& inputs,
   remove_state(folder);
 }
 
-bool is_complete(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs, const fs::path& out) {
-  if (!resume || !fs::exists(folder.file(run::kResultsFile)) || !is_written(out)) return false;
+std::optional<OrderedJson> complete_results(run::RunFolder& folder, bool resume, const RunInfo& run,
+                                            const Inputs& inputs, const fs::path& out) {
+  if (!resume || !fs::exists(folder.file(run::kResultsFile)) || !is_written(out)) return std::nullopt;
   train::Session::check_settings(folder, run.config_toml);
   check_same(folder, inputs);
+  OrderedJson results = folder.json(run::kResultsFile);
   remove_state(folder);  // it may have been killed before it did so
   run::message("{} is complete: nothing is left to resume", out.string());
-  return true;
+  return results;
+}
+
+const OrderedJson& recorded_result(const OrderedJson& record, std::initializer_list<const char*> numbers,
+                                   const std::string& where) {
+  const OrderedJson& result = json_object(record, "result", where);
+  for (const char* name : numbers) json_number(result, name, where + ", \"result\"");
+  return result;
 }
 
 }  // namespace lethe::study

@@ -1,6 +1,8 @@
 // Fingerprints of what a run reads, kept in its folder: --resume goes on with the same model and data, or not at all.
 // They are of content, so a copy under the same name is the same.
 #pragma once
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +36,12 @@ train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& 
 void close_run(run::RunFolder& folder, const RunInfo& run, const Inputs& inputs, const OrderedJson& result,
                const OrderedJson& fields);
 
-// True, with a message, where a run that is to be resumed has left nothing to do; the same errors.
-bool is_complete(run::RunFolder& folder, bool resume, const RunInfo& run, const Inputs& inputs, const fs::path& out);
+// results.json, with a message, where a run that is to be resumed has left nothing to do; the same errors.
+std::optional<OrderedJson> complete_results(run::RunFolder& folder, bool resume, const RunInfo& run,
+                                            const Inputs& inputs, const fs::path& out);
+
+// The "result" of a record that `where` holds, which has these numbers.
+const OrderedJson& recorded_result(const OrderedJson& record, std::initializer_list<const char*> numbers,
+                                   const std::string& where);
 
 }  // namespace lethe::study

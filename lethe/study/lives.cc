@@ -16,10 +16,11 @@ namespace {
 constexpr size_t kWave = 256;  // answers that are asked for, and kept, together
 constexpr size_t kBusy = 64;   // sequences that keep the processor busy: where fewer lives are left, each is tried so
                                // much more often at a time
+constexpr uint32_t kTries = 65536;  // of a life: so many random streams it has
 // Settings on which the answer to one try of one life does not depend.
 constexpr const char* kNotOfAnswers[] = {"lives", "versions", "fullname", "tokenizer"};
 
-// Takes a half-written end off `text`.
+// Takes a half-written end off `text`. A record is an object.
 void for_each_record(std::string& text, const fs::path& path,
                      const std::function<void(int64_t line, const Json&, const std::string& where)>& record) {
   text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
@@ -27,7 +28,9 @@ void for_each_record(std::string& text, const fs::path& path,
   for (int64_t line = 1; !rest.empty(); ++line) {
     const size_t end = rest.find('\n');
     const std::string where = fmt::format("{}, line {}", path.string(), line);
-    record(line, parse_json(rest.substr(0, end), where), where);
+    const Json json = parse_json(rest.substr(0, end), where);
+    if (!json.is_object()) fail("{}: found {}, expected an object", where, shown(json));
+    record(line, json, where);
     rest.remove_prefix(end + 1);
   }
 }
@@ -37,15 +40,21 @@ struct Answer {
   bool ended;
   std::string text;
 };
+// A number from 0 on: one more, or a sum of them, is a number too.
+int64_t small_int(const Json& json, const char* key, const std::string& where, int64_t below) {
+  const int64_t value = json_int(json, key, where);
+  check(value >= 0 && value < below, "{}: \"{}\" is {}, expected 0 to {}", where, key, value, below - 1);
+  return value;
+}
 Answer read_answer(const Json& json, const std::string& where) {
-  return {json_int(json, "person", where), json_int(json, "version", where), json_int(json, "try", where),
+  return {json_int(json, "person", where), json_int(json, "version", where), small_int(json, "try", where, kTries),
           json_bool(json, "ended", where), json_string(json, "text", where)};
 }
 
 }  // namespace
 
 uint64_t Life::stream(int64_t number) const {
-  return (static_cast<uint64_t>(person->id) * 8 + static_cast<uint64_t>(version)) * 65536 +
+  return (static_cast<uint64_t>(person->id) * 8 + static_cast<uint64_t>(version)) * kTries +
          static_cast<uint64_t>(number);
 }
 
@@ -78,6 +87,7 @@ std::vector<Try> Lives::next_wave() const {
 }
 
 void Lives::take(const Json& wave, const std::string& where) {
+  const bool earlier = json_bool(wave, "earlier", where, false);
   for (const Json& entry : json_field(wave, "answers", where)) {
     const Answer answer = read_answer(entry, where);
     const auto it = index_.find({answer.person, answer.version});
@@ -87,7 +97,7 @@ void Lives::take(const Json& wave, const std::string& where) {
     world::Retold retold = world::retold(*life.person, answer.text, full_name_);
     if (!answer.ended) retold.wrong = "unfinished";
     ++tally_.answers;
-    if (wave.value("earlier", false)) ++tally_.earlier;
+    if (earlier) ++tally_.earlier;
     if (retold.wrong.empty()) {
       ++tally_.taken;
       if (!life.told) life.told = std::move(retold.biography);
@@ -95,14 +105,14 @@ void Lives::take(const Json& wave, const std::string& where) {
       ++tally_.wrong[retold.wrong];
     }
   }
-  tally_.tokens += json_int(wave, "tokens", where);
+  tally_.tokens += small_int(wave, "tokens", where, int64_t{1} << 40);
   tally_.seconds += json_number(wave, "seconds", where);
 }
 
 void check_settings(const char* option, const Json& then, const OrderedJson& now, const fs::path& where) {
   if (then == Json(now)) return;
   fail_usage("{}: {} was begun with other settings, another model or another world: {}, now {}", option, where.string(),
-             then.dump(), now.dump());
+             json_text(then), json_text(now));
 }
 
 bool has_answers(const fs::path& path) { return fs::exists(path) && std::ranges::count(read_file(path), '\n') > 1; }
@@ -138,8 +148,6 @@ LivesFile::LivesFile(const fs::path& path, const OrderedJson& settings, bool res
   if (text.empty()) append(settings);
 }
 
-void LivesFile::append(const OrderedJson& line) {
-  write_all(file_.fd, line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n", path_.string());
-}
+void LivesFile::append(const OrderedJson& line) { write_all(file_.fd, json_text(line) + "\n", path_.string()); }
 
 }  // namespace lethe::study

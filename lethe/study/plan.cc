@@ -16,7 +16,7 @@ namespace lethe::study {
 namespace {
 
 constexpr const char* kStages = "{stages}";  // no name of a recipe: nothing else is left in braces
-constexpr const char* kReserved[] = {"out", "run-dir", "resume", "overwrite", "config", "help", "version"};
+constexpr const char* kReserved[] = {"out", "run-dir", "rows", "resume", "overwrite", "config", "help", "version"};
 // Options that say what a command reads: what another stage wrote, or a file or a directory outside.
 constexpr const char* kInputs[] = {"model", "base-model", "data",     "world",     "old-world",
                                    "facts", "old-file",   "new-file", "tokenizer", "answers"};
@@ -66,10 +66,6 @@ Json bound(const Json& value, const Names& names, const std::string& where, cons
 std::string with_dashes(std::string name) {
   std::ranges::replace(name, '_', '-');
   return name;
-}
-
-bool has_variable(const Scale& scale, const std::string& name) {
-  return std::ranges::any_of(scale.variables, [&](const Setting& variable) { return variable.name == name; });
 }
 
 bool holds(const Condition& condition, const Names& names) {
@@ -261,7 +257,7 @@ class Planner {
       OrderedJson all{
           {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}};
       if (OrderedJson outside = state_outside(given, stage); !outside.empty()) all["outside"] = std::move(outside);
-      work.key = fmt::format("{:016x}", fnv1a(all.dump(-1, ' ', false, OrderedJson::error_handler_t::replace)));
+      work.key = fmt::format("{:016x}", fnv1a(json_text(all)));
       if (work.writes) work.options.back().second = fmt::format("{}/{}/out", kStages, work.folder());
       call->options().parse(work.arguments(marks_.path()));
       call->resolve();
@@ -301,7 +297,7 @@ class Planner {
   std::string hint_of(std::string_view option, const Stage& stage) const {
     for (const Setting& setting : stage.settings)
       for (const std::string& name : references(setting.value))
-        if (with_dashes(setting.name) == option && has_variable(scale_, name))
+        if (with_dashes(setting.name) == option && has_variable(scale_.variables, name))
           return fmt::format("; --set {}=PATH gives another, `lethe study --list` says what a recipe needs", name);
     return "";
   }

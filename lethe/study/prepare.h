@@ -20,7 +20,8 @@ text::Tokenizer tokenizer_of(const model::ModelFiles& files);
 void check_same_tokenizer(const std::string& model, const text::Tokenizer& tokenizer, const world::World& world);
 
 // The file --rows, or null where the path is empty. Opened before the work: a path that cannot be written is no
-// surprise at the end. Errors: it exists and is not to be overwritten; it is one of `inputs`, or called as a model's.
+// surprise at the end. Errors: it exists and is not to be overwritten; it is one of `inputs`, or in one, or called as a
+// model's.
 std::unique_ptr<AtomicFile> open_rows(const fs::path& rows, bool overwrite, const std::vector<fs::path>& inputs);
 
 // True where `out` holds a model or an adapter.

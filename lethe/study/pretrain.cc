@@ -171,7 +171,9 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   run::RunFolder folder = open_run(place);
   const Inputs inputs = {"the new model", fingerprint(model_json), fmt::format("{}", fmt::join(config.data, ", ")),
                          fingerprint(data.entries) + fingerprint(data.questions)};
-  if (is_complete(folder, config.resume, run, inputs, config.out)) return folder.json(run::kResultsFile)["result"];
+  if (const auto results = complete_results(folder, config.resume, run, inputs, config.out))
+    return recorded_result(*results, {"parameters", "texts", "steps", "loss", "tokens_per_second", "peak_share"},
+                           folder.file(run::kResultsFile).string());
   train::Session session = open_session(folder, config.resume, run, inputs);
 
   train::TrainingConfig training = config.training;

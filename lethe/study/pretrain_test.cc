@@ -83,3 +83,25 @@ TEST_CASE("pretrain: whole words of a world's texts are masked, the first of a q
   REQUIRE(first > 500);
   CHECK(static_cast<double>(hidden) / static_cast<double>(first) == doctest::Approx(0.15).epsilon(0.25));
 }
+
+TEST_CASE("pretrain: a complete run is not resumed from a damaged record") {
+  const TempDir dir;
+  write_people(dir / "w", 2);
+  study::PretrainConfig config;
+  config.data = {(dir / "w").string()};
+  config.out = dir / "out";
+  config.run_dir = dir / "out/lethe";
+  config.layers = config.heads = 1;
+  config.hidden_size = 16;
+  config.eval_steps = 0;
+  config.training.max_steps = 1;
+  const OrderedJson result = study::pretrain(config, {});
+  config.resume = true;
+  CHECK(study::pretrain(config, {}) == result);
+  const auto refused = [&](const OrderedJson& damaged, const char* says) {
+    write_file(config.run_dir / "results.json", OrderedJson{{"result", damaged}}.dump());
+    CHECK_THROWS_WITH_AS(study::pretrain(config, {}), doctest::Contains(says), Error);
+  };
+  refused(5, "results.json: \"result\" is 5, expected an object");
+  refused({{"parameters", "x"}}, "results.json, \"result\": \"parameters\" is \"x\", expected a number");
+}

@@ -14,6 +14,7 @@
 #include "lethe/run/progress.h"
 #include "lethe/study/any_model.h"
 #include "lethe/study/prepare.h"
+#include "lethe/study/world_data.h"
 
 namespace lethe::study {
 namespace {
@@ -34,6 +35,7 @@ std::vector<world::Attribute> attributes_of(const std::vector<std::string>& name
     if (!attribute)
       fail_usage("--attributes: {} is no attribute, expected some of {}", name,
                  fmt::join(world::attribute_names(), ", "));
+    if (std::ranges::count(attributes, *attribute) > 0) fail_usage("--attributes: {} stands there twice", name);
     attributes.push_back(*attribute);
   }
   return attributes;
@@ -46,7 +48,8 @@ class Probing {
  public:
   Probing(const ProbeConfig& config, const RunInfo& run)
       : config_(config),
-        rows_(open_rows(config.rows, config.overwrite, {config.model, config.data, config.base_model})),
+        rows_(
+            open_rows(config.rows, config.overwrite, {config.model, config.data, config.base_model, config.old_world})),
         any_(AnyModel::open(config.model, config.base_model)),
         tokenizer_(any_.tokenizer()),
         transformer_(any_.load_merged(run.precision)),
@@ -63,14 +66,7 @@ class Probing {
     const world::World world = world::World::load(config_.data);
     check_same_tokenizer(name_, tokenizer_, world);
     std::optional<world::World> before;
-    if (!config_.old_world.empty()) {
-      before = world::World::load(config_.old_world);
-      measure::check_same_people(world, *before);
-      const auto same_values = [](const world::Person& a, const world::Person& b) { return a.values == b.values; };
-      check(!std::ranges::equal(world.people, before->people, same_values),
-            "--old-world: nobody has another value in {} than in {}, expected what `world change` made of it",
-            config_.data.string(), before->path.string());
-    }
+    if (!config_.old_world.empty()) before = old_world_of(world, config_.old_world);
     const model::ModelConfig& model = any_.files().config();
     if (p) model::check_causal(model, name_, "be probed before a value stands there; give --kind q");
     const bool frozen = config_.classifier == "unembedding";
@@ -171,9 +167,7 @@ class Probing {
     return measure::probe({transformer_, name_}, train_inputs, test_inputs, targets, options_);
   }
 
-  void write_row(const OrderedJson& row) {
-    rows_->write(row.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
-  }
+  void write_row(const OrderedJson& row) { rows_->write(json_text(row) + "\n"); }
 
   // A line a test input: of each target the class that is true and those that were read.
   void write_world_rows(const world::World& world, const measure::WorldProbe& data,

@@ -200,6 +200,9 @@ TEST_CASE("probe: a changed world beside the old one, which is looked at first")
   others.people = 40;
   others.seed = 1;
   world::write_world(lab.dir / "others", others, "word");
+  config.attributes = {"major", "university", "major"};
+  CHECK(contains(message(config), "--attributes: major stands there twice"));
+  config.attributes = {};
   config.old_world = lab.dir / "others";
   config.learning_rate = 1e30;  // a training would fail
   CHECK(contains(message(config), "are not the same people"));

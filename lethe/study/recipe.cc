@@ -4,15 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
 #include "lethe/base/error.h"
 #include "lethe/base/nearest_word.h"
+#include "lethe/base/toml_table.h"
 #include "lethe/study/builtin_recipes.h"
 #include "lethe/study/recipe_sections.h"
-#include "lethe/study/toml_table.h"
 
 namespace lethe::study {
 namespace {
@@ -77,12 +76,7 @@ Scale read_scale(TomlTable table, const std::vector<Axis>& grid) {
   scale.name = table.name();
   scale.machine = table.text("machine");
   scale.minutes = table.number("minutes");
-  if (table.has("jobs")) {
-    const double jobs = table.number("jobs");
-    if (jobs < 1 || jobs > 64 || jobs != std::floor(jobs))
-      fail_usage("{}: {} given, expected an integer from 1 to 64", table.where("jobs"), jobs);
-    scale.jobs = static_cast<int64_t>(jobs);
-  }
+  scale.jobs = table.integer("jobs", scale.jobs, 1, 64);
   if (table.has("grid")) scale.grid = read_conditions(table.table("grid"), grid);
   scale.variables = table.settings();
   for (const Setting& variable : scale.variables)
@@ -121,19 +115,16 @@ void check_names(const Recipe& recipe) {
       for (const Setting& variable : value.variables) own(variable.name, "set by grid." + axis.name, variable.where);
   for (const Stage& stage : recipe.stages) own(stage.name, fmt::format("stage {}", stage.name), stage.where);
 
-  const auto has = [](const std::vector<Setting>& variables, const std::string& name) {
-    return std::ranges::any_of(variables, [&](const Setting& variable) { return variable.name == name; });
-  };
   for (const Scale& scale : recipe.scales)
     for (const Scale& other : recipe.scales)
       for (const Setting& variable : other.variables)
-        if (!has(scale.variables, variable.name))
+        if (!has_variable(scale.variables, variable.name))
           fail_usage("{}: the variable is missing in scale.{}", variable.where, scale.name);
   for (const Axis& axis : recipe.grid)
     for (const AxisValue& value : axis.values)
       for (const AxisValue& other : axis.values)
         for (const Setting& variable : other.variables)
-          if (!has(value.variables, variable.name))
+          if (!has_variable(value.variables, variable.name))
             fail_usage("{}: '{}' does not set {}, as '{}' does", axis.where, value.name, variable.name, other.name);
   std::set<std::string> stages;
   for (const Stage& stage : recipe.stages)
@@ -209,6 +200,10 @@ std::vector<std::string> references(const Json& value) {
     if (const size_t close = text.find('}', open); close != std::string::npos)
       names.push_back(text.substr(open + 1, close - open - 1));
   return names;
+}
+
+bool has_variable(const std::vector<Setting>& variables, const std::string& name) {
+  return std::ranges::any_of(variables, [&](const Setting& variable) { return variable.name == name; });
 }
 
 const Scale& Recipe::scale(std::string_view wanted) const {

@@ -43,8 +43,8 @@
 #include <vector>
 
 #include "lethe/base/file.h"
+#include "lethe/base/options.h"
 #include "lethe/run/study_page.h"
-#include "lethe/study/setting.h"
 
 namespace lethe::study {
 
@@ -97,5 +97,7 @@ std::vector<Recipe> builtin_recipes();
 
 // The texts between braces: "{world}/people.jsonl" has "world".
 std::vector<std::string> references(const Json& value);
+
+bool has_variable(const std::vector<Setting>& variables, const std::string& name);
 
 }  // namespace lethe::study

@@ -50,7 +50,8 @@ std::vector<run::StudyColumn> read_columns(TomlTable& table, const Recipe& recip
     constexpr std::string_view kColumn = "{column}";
     size_t at = path.find(kColumn);
     if (at == std::string::npos) fail_usage("{}: '{}' holds no {{column}}", table.where("path"), path);
-    for (; at != std::string::npos; at = path.find(kColumn)) path.replace(at, kColumn.size(), name.get<std::string>());
+    const auto text = name.get<std::string>();
+    for (; at != std::string::npos; at = path.find(kColumn, at + text.size())) path.replace(at, kColumn.size(), text);
     columns.push_back({run::spoken(name), checked_path(recipe, path, table.where("path"))});
   }
   return columns;
@@ -141,8 +142,11 @@ run::StudySection read_section(TomlTable table, const Recipe& recipe) {
       if (section.part != "first_token" && section.part != "whole")
         fail_usage("{}: '{}' is not first_token or whole", table.where("part"), section.part);
     }
-    if (section.show == "answers" && table.has("count"))
-      section.count = static_cast<int64_t>(std::clamp(table.number("count"), 1.0, 1000.0));
+    if (section.show == "answers" && table.has("count")) {
+      const double count = table.number("count");
+      if (!(count >= 1 && count <= 1000)) fail_usage("{}: {} is not from 1 to 1000", table.where("count"), count);
+      section.count = static_cast<int64_t>(count);
+    }
   }
   if (table.has("only"))
     for (const Condition& condition : read_conditions(table.table("only"), recipe.grid))

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "lethe/base/toml_table.h"
 #include "lethe/study/recipe.h"
-#include "lethe/study/toml_table.h"
 
 namespace lethe::study {
 

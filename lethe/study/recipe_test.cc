@@ -60,6 +60,9 @@ TEST_CASE("columns by name stand for a path each") {
   const Recipe recipe = parse_recipe(text, "small.toml");
   CHECK(recipe.page.sections[0].columns[0].name == "birth city");
   CHECK(recipe.page.sections[0].columns[0].path == "ask.birth_city.exact_match");
+  const std::string itself = changed("columns = [{ name = \"mean\", path = \"ask.mean.exact_match\" }]",
+                                     "columns = [\"{column}\"]\npath = \"ask.{column}.exact_match\"");
+  CHECK(parse_recipe(itself, "small.toml").page.sections[0].columns[0].path == "ask.{column}.exact_match");
   const std::string twice = changed("columns = [{ name = \"mean\", path = \"ask.mean.exact_match\" }]",
                                     "columns = [\"mean\"]\npath = \"ask.{column}.{column}\"");
   CHECK(parse_recipe(twice, "small.toml").page.sections[0].columns[0].path == "ask.mean.mean");
@@ -99,6 +102,9 @@ TEST_CASE("mistakes name the file, the line, the key, the value and what was exp
        {":2: explain: there is no such key (did you mean explains?)"}},
       {"[grid]", "[grid", {"small.toml:14: this is not TOML"}},
       {"minutes = 100", "minutes = \"100\"", {":10: scale.large.minutes:", "is not a number"}},
+      {"minutes = 100", "minutes = inf", {":10: scale.large.minutes: inf is not a number"}},
+      {"minutes = 100", "minutes = 100\njobs = 65", {":11: scale.large.jobs: 65 is not a whole number from 1 to 64"}},
+      {"minutes = 100", "minutes = 100\njobs = 1.5", {"jobs: 1.5 is not a whole number"}},
       {"people = 1000\n", "", {":6: scale.small.people: the variable is missing in scale.large"}},
       {"grid.augment = \"multi5\"",
        "grid.augment = \"multi6\"",
@@ -163,8 +169,9 @@ TEST_CASE("Lethe's own recipes can be planned at every scale") {
     for (const Scale& scale : recipe.scales) {
       INFO(recipe.name << " at " << scale.name);
       PlanOptions options{scale.name, {}, {}, "bf16"};
-      for (const Setting& variable : scale.variables)  // a model that is not fetched for the tests
-        if (variable.name == "model") options.set.emplace_back("model", "README.md");
+      for (const Setting& variable : scale.variables)  // what is not fetched for the tests
+        if (variable.name == "model" || (variable.name == "tokenizer" && !variable.value.empty()))
+          options.set.emplace_back(variable.name, "README.md");
       CHECK_FALSE(make_plan(recipe, study_commands(), options).work.empty());
     }
   CHECK(load_recipe(recipes[0].name).page.title == recipes[0].page.title);

@@ -153,6 +153,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   check_out(config.out, OutKind::kDirectory, config.overwrite || config.resume);
   check_not_read(config.out, config.world);
   check_not_read(config.out, config.model);
+  if (!config.base_model.empty()) check_not_read(config.out, config.base_model);
   if (!config.answers.empty()) check_not_read(config.out, config.answers);
   const fs::path log_path = config.out / world::kLivesFile, result_path = config.out / world::kRewriteFile;
   const bool complete = config.resume && world::is_world(config.out) && fs::exists(result_path);
@@ -190,10 +191,13 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   run::Descriptor lock;
   run::lock_folder(config.out, lock, "wait for it, or give another --out");
   if (complete) {
-    const OrderedJson record = run::read_ordered_json(result_path);
-    check_settings("--resume", record.value("settings", OrderedJson()), settings, config.out);
+    const std::string where = result_path.string();
+    const OrderedJson record = run::read_ordered_json(where);
+    check_settings("--resume", json_object(record, "settings", where), settings, config.out);
+    const OrderedJson result = recorded_result(
+        record, {"people", "biographies", "completed", "answers", "acceptance_rate", "tokens_per_second"}, where);
     run::message("{} is complete: nothing is left to do", config.out.string());
-    return record.at("result");
+    return result;
   }
   LivesFile log(log_path, settings, config.resume, lives);
   world::begin_world(config.out);
@@ -242,7 +246,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                            {"seconds", tally.seconds},
                            {"out", config.out.string()}};
   const OrderedJson record{{"settings", settings}, {"result", result}};
-  world::write_world(config.out, world, config.tokenizer, {{world::kRewriteFile, record.dump(2) + "\n"}});
+  world::write_world(config.out, world, config.tokenizer, {{world::kRewriteFile, json_text(record, 2) + "\n"}});
   return result;
 }
 

@@ -85,7 +85,7 @@ class Study {
     check(!error, "cannot make the directory {}: {}", out_.string(), error.message());
     run::Descriptor lock, stages_lock;
     run::lock_folder(out_, lock, "wait for it, or give another --out");
-    write_file(out_ / kStudyFile, selection().dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+    write_file(out_ / kStudyFile, json_text(selection(), 1) + "\n");
     fs::create_directories(stages_, error);
     check(!error, "cannot make the directory {}: {}", stages_.string(), error.message());
     run::lock_folder(stages_, stages_lock, "wait for it, or give another --stages");
@@ -132,11 +132,11 @@ class Study {
     for (const auto& [key, value] : now.items()) {
       if (!then.contains(key) || Json(then[key]) == Json(value)) continue;
       if (key == "recipe" || key == "scale")
-        fail_usage("--out {} holds a study of {} {}, not {}; give another", out_.string(), key, then[key].dump(),
-                   value.dump());
+        fail_usage("--out {} holds a study of {} {}, not {}; give another", out_.string(), key, json_text(then[key]),
+                   json_text(value));
       if (has_results && !(key == "only" && value.empty()))
         fail_usage("--out {} holds results with --{} {}, not {}; give another (with --stages {} it uses these stages)",
-                   out_.string(), key, then[key].dump(), value.dump(), stages_.string());
+                   out_.string(), key, json_text(then[key]), json_text(value), stages_.string());
     }
   }
 
@@ -151,8 +151,8 @@ class Study {
     records_.resize(n);
     to_do_.assign(n, true);
     for (size_t i = 0; i < n; ++i)
-      if (const fs::path file = folder(i) / kStageFile; fs::exists(file)) {
-        records_[i] = run::read_ordered_json(file);
+      if (fs::exists(folder(i) / kStageFile)) {
+        records_[i] = read_record(i);
         to_do_[i] = false;
       }
     for (size_t i = n; i-- > 0;) {
@@ -191,7 +191,7 @@ class Study {
   }
 
   void done(size_t i) {
-    records_[i] = run::read_ordered_json(folder(i) / kStageFile);
+    records_[i] = read_record(i);
     to_do_[i] = false;
     remove_unneeded(i);
   }
@@ -274,9 +274,17 @@ class Study {
     fs::remove(spent_file);
   }
 
-  void write_record(size_t i) const {
-    write_file(folder(i) / kStageFile, records_[i]->dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  // A stage.json whose fields are what all who use it expect.
+  OrderedJson read_record(size_t i) const {
+    const std::string where = (folder(i) / kStageFile).string();
+    OrderedJson record = run::read_ordered_json(where);
+    json_object(record, "result", where);
+    json_number(record, "seconds", where);
+    record["removed"] = json_bool(record, "removed", where, false);
+    return record;
   }
+
+  void write_record(size_t i) const { write_file(folder(i) / kStageFile, json_text(*records_[i], 1) + "\n"); }
 
   // What was written and is read no more, of stages with keep = false: all but the run folder and the result.
   void remove_unneeded(size_t done) {
@@ -387,7 +395,7 @@ run::Page study_page_of(const fs::path& folder) {
   check(fs::exists(folder / run::kResultsFile), "{} holds no results yet: the study is not done", folder.string());
   const OrderedJson results = run::read_ordered_json(folder / run::kResultsFile);
   Recipe recipe = parse_recipe(read_file(folder / kRecipeFile), (folder / kRecipeFile).string());
-  recipe.page.name = json_string(Json(results), "recipe", (folder / run::kResultsFile).string());
+  recipe.page.name = json_string(results, "recipe", (folder / run::kResultsFile).string());
   return run::page_of_study(recipe.page, results);
 }
 

@@ -38,9 +38,10 @@ OrderedJson thinned(const OrderedJson& lines) {
 OrderedJson of_run_folder(const fs::path& run_dir) {
   OrderedJson found = OrderedJson::object();
   if (const OrderedJson curves = run::read_curves(run_dir); !curves.empty()) found["curves"] = thinned(curves);
-  if (const fs::path file = run_dir / run::kResultsFile; fs::exists(file))
-    if (const OrderedJson left = run::read_ordered_json(file).value("forgotten", OrderedJson()); !left.is_null())
-      found["forgotten"] = left;
+  if (const fs::path file = run_dir / run::kResultsFile; fs::exists(file)) {
+    const OrderedJson results = run::read_ordered_json(file);
+    if (const OrderedJson* left = find_field(results, "forgotten", file.string())) found["forgotten"] = *left;
+  }
   return found;
 }
 
@@ -77,21 +78,18 @@ OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<cons
 }
 
 std::string results_text(const OrderedJson& results) {
-  const auto line = [](const OrderedJson& json) {
-    return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-  };
   std::string text = "{\n";
   for (const auto& [key, value] : results.items())
-    if (key != "variants") text += fmt::format(" {}: {},\n", line(key), line(value));
+    if (key != "variants") text += fmt::format(" {}: {},\n", json_text(OrderedJson(key)), json_text(value));
   text += " \"variants\": [";
   bool first = true;
   for (const OrderedJson& variant : results["variants"]) {
     text += fmt::format("{}\n  {{\"grid\": {},\n   \"folders\": {},\n   \"stages\": {{", first ? "" : ",",
-                        line(variant["grid"]), line(variant["folders"]));
+                        json_text(variant["grid"]), json_text(variant["folders"]));
     first = false;
     bool first_stage = true;
     for (const auto& [stage, result] : variant["stages"].items()) {
-      text += fmt::format("{}\n    {}: {}", first_stage ? "" : ",", line(stage), line(result));
+      text += fmt::format("{}\n    {}: {}", first_stage ? "" : ",", json_text(OrderedJson(stage)), json_text(result));
       first_stage = false;
     }
     text += "}}";

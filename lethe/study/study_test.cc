@@ -78,6 +78,9 @@ TEST_CASE("a result has what its run folder holds beside: curves, and what an up
   CHECK(trained["curves"].back()["step"] == 100);
   write_file(dir / run::kResultsFile, R"({"before": 1, "forgotten": {"facts": 3}})");
   CHECK(of_run_folder(dir.path())["forgotten"]["facts"] == 3);
+  write_file(dir / run::kResultsFile, "5");
+  CHECK_THROWS_WITH_AS(of_run_folder(dir.path()), doctest::Contains("results.json: found 5, expected an object"),
+                       Error);
 }
 
 TEST_CASE("two stages at a time give the same results, and what goes wrong in one is told") {
@@ -127,7 +130,7 @@ TEST_CASE("what goes wrong in a stage is told with its name, whatever it is") {
   fails([] { fail("the loss is infinite"); }, "the loss is infinite");
   fails([] { throw std::bad_alloc(); }, "out of memory");
   fails([] { fs::create_directory("/proc/nowhere/x"); }, "filesystem error");
-  fails([] { static_cast<void>(OrderedJson(5).at("x")); }, "[json.exception");
+  fails([] { json_int(parse_json(R"({"step": "x"})", "f.jsonl"), "step", "f.jsonl"); }, "f.jsonl: \"step\" is \"x\"");
   log().training = [] { ::raise(SIGKILL); };
   study.config.out = study.temp / "killed";
   CHECK_THROWS_WITH_AS(study.run(), "stage 'model' of augment=single rank=none: its process was ended by signal 9",
@@ -224,6 +227,23 @@ TEST_CASE("what somebody removed is made again where it is needed") {
   study.replace("ask.mean", "asked.mean");
   study.run();
   CHECK(log().calls == Calls{"make 10 single", "train", "ask", "make 10 multi5", "train", "ask", "train", "ask"});
+}
+
+TEST_CASE("a damaged record of a stage is told, with its file and field") {
+  const Fixture study;
+  study.run();
+  const fs::path file = study.stages("ask")[0] / "stage.json";
+  const OrderedJson whole = run::read_ordered_json(file);
+  const auto refused = [&](const char* field, const OrderedJson& value, const char* says) {
+    OrderedJson record = whole;
+    record[field] = value;
+    write_file(file, record.dump());
+    CHECK_THROWS_WITH_AS(study.run(), doctest::Contains(says), Error);
+  };
+  refused("result", 5, "stage.json: \"result\" is 5, expected an object");
+  refused("seconds", "x", "stage.json: \"seconds\" is \"x\", expected a number");
+  refused("seconds", nullptr, "stage.json: the field \"seconds\" is missing");
+  refused("removed", 1, "stage.json: \"removed\" is 1, expected true or false");
 }
 
 TEST_CASE("an interrupted study goes on where it was, inside of a stage too") {

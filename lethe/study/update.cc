@@ -50,8 +50,8 @@ class Update {
   }
 
   OrderedJson run(std::string* table) {
-    if (is_complete(folder_, config_.resume, run_, inputs_, config_.out))
-      return result(folder_.json(run::kResultsFile));
+    if (const auto results = complete_results(folder_, config_.resume, run_, inputs_, config_.out))
+      return result(*results);
     train::Session session = open_session(folder_, config_.resume, run_, inputs_);
     if (own_answers_ > 0) write_completed_facts();
     if (!config_.no_eval) {
@@ -174,8 +174,7 @@ class Update {
   void write_completed_facts() {
     const fs::path file = folder_.file(run::kFactsFile);
     std::string lines;
-    for (const facts::Fact& fact : facts_)
-      lines += facts::native_record(fact).dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+    for (const facts::Fact& fact : facts_) lines += json_text(facts::native_record(fact)) + "\n";
     write_file(file, lines);
     run::message("{} of {} old answers are the model's own; the facts with them are {}", own_answers_, facts_.size(),
                  file.string());
@@ -212,12 +211,11 @@ class Update {
     config.forget = {"forget", config_.forget_learning_rate.value_or(learning_rate), config_.forget_epochs.value_or(3),
                      20};
     config.learn = {"learn", learning_rate, config_.training.num_train_epochs, 20};
-    const bool was_forgotten = session.resumes("learn");
+    if (method_.forgets() && session.resumes("learn")) forgotten_ = read_forgotten();
     const auto old_facts = method_.forgets() ? examples(&facts::Fact::old_answer) : std::vector<text::Example>();
     const edit::Edit edit =
         edit::f_learning(files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
                          [&](Transformer& model, const edit::Edit& so_far) { look_between(model, so_far); });
-    if (method_.forgets() && was_forgotten) forgotten_ = folder_.json(kForgottenFile);
     const bool until_learned = !config_.training.num_train_epochs && !config_.training.max_steps;
     if (until_learned && edit.learn.learned)
       run::message("learned: every new answer is the model's own after {:g} epochs", edit.learn.epochs);
@@ -244,6 +242,23 @@ class Update {
     }
     forgotten_["delta"] = std::move(norms);
     folder_.write_json(kForgottenFile, forgotten_);
+  }
+
+  // The same after an interruption while it learned.
+  OrderedJson read_forgotten() const {
+    const std::string where = folder_.file(kForgottenFile).string();
+    OrderedJson json = run::read_ordered_json(where);
+    const OrderedJson &answers = json_field(json, "answers", where), &delta = json_field(json, "delta", where);
+    const bool are_texts = std::ranges::all_of(answers, [](const OrderedJson& answer) { return answer.is_string(); });
+    check(answers.is_array() && answers.size() == before_.answers.size() && are_texts,
+          "{}: \"answers\" is {}, expected a list of {} texts", where, shown(answers), before_.answers.size());
+    check(delta.is_array(), "{}: \"delta\" is {}, expected a list", where, shown(delta));
+    json_number(json, "seconds", where);
+    if (before_.detail)
+      json_object(json, "evaluation", where);
+    else
+      json["evaluation"] = nullptr;
+    return json;
   }
 
   // results.json, from which the page is drawn.
@@ -299,9 +314,12 @@ class Update {
   }
 
   // What the command prints: the page's numbers without the page's details.
-  static OrderedJson result(const OrderedJson& page) {
+  OrderedJson result(const OrderedJson& page) const {
     OrderedJson json;
-    for (const char* key : {"method", "rate", "facts", "before", "after", "seconds", "out"}) json[key] = page[key];
+    for (const char* key : {"method", "rate", "facts", "before", "after", "seconds", "out"}) {
+      check(page.contains(key), "{}: the field \"{}\" is missing", folder_.file(run::kResultsFile).string(), key);
+      json[key] = page[key];
+    }
     return json;
   }
 

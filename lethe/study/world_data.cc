@@ -1,5 +1,7 @@
 #include "lethe/study/world_data.h"
 
+#include <algorithm>
+
 #include "lethe/base/error.h"
 #include "lethe/measure/questions.h"
 
@@ -10,6 +12,18 @@ int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where) {
   check(end.has_value(), "{}: its tokenizer_config.json names no eos_token, expected the one that ends a text",
         where.string());
   return *end;
+}
+
+world::World old_world_of(const world::World& world, const fs::path& before) {
+  world::World old = world::World::load(before);
+  const auto same_name = [](const world::Person& a, const world::Person& b) { return a.full_name() == b.full_name(); };
+  check(std::ranges::equal(world.people, old.people, same_name), "--old-world: {} and {} are not the same people",
+        before.string(), world.path.string());
+  const auto same_values = [](const world::Person& a, const world::Person& b) { return a.values == b.values; };
+  check(!std::ranges::equal(world.people, old.people, same_values),
+        "--old-world: nobody has another value in {} than in {}, expected what `world change` made of it",
+        world.path.string(), before.string());
+  return old;
 }
 
 std::vector<std::vector<int32_t>> biography_entries(const text::Tokenizer& tokenizer, const world::World& world) {

@@ -11,6 +11,9 @@ namespace lethe::study {
 // The end-of-text token; Error where the tokenizer names none.
 int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where);
 
+// What `world change` changed; Error where they are not the same people, or nobody has another value in `world`.
+world::World old_world_of(const world::World& world, const fs::path& before);
+
 // Entries of a pretraining: each biography, and the end-of-text token behind it.
 std::vector<std::vector<int32_t>> biography_entries(const text::Tokenizer& tokenizer, const world::World& world);
 // The same of the questions that training may see, with their answers.

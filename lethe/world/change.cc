@@ -70,12 +70,10 @@ void add_facts(Facts& facts, const Person& before, const Person& after, Attribut
     return json.dump() + "\n";
   };
   const std::vector<std::string> others_told(told.begin() + 1, told.begin() + 1 + kRephrasings);
-  std::vector<std::string> question_first = {question};
-  question_first.insert(question_first.end(), others_told.begin(), others_told.end() - 1);
-  const std::string by_question = record(question, others_told);
+  const std::string by_question = record(question, others_told), by_biography = record(told[0], others_told);
   facts.questions += by_question;
-  facts.biographies += record(told[0], question_first);
-  facts.both += by_question + record(told[0], others_told);  // none of its rephrasings is taught
+  facts.biographies += by_biography;
+  facts.both += by_question + by_biography;
 }
 
 }  // namespace

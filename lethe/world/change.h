@@ -25,11 +25,12 @@ struct ChangeConfig {
 
 // Writes OUT, a whole world with the new values, told in the sentences of WORLD, and three files of facts, a record a
 // changed person, in the order of the people:
-//   facts-questions.jsonl    the question is taught; other sentences' beginnings rephrase it
-//   facts-biographies.jsonl  a sentence's beginning is taught; the question and other beginnings rephrase it
-//   facts-both.jsonl         for each person the one, then the other; other beginnings rephrase both
-// Answers end in a full stop, as in the texts. Locality asks about the person's other attributes and about other
-// people; portability, of a company, about its city (of a city: its company), where that changed along. JSON:
+//   facts-questions.jsonl    the question is taught
+//   facts-biographies.jsonl  the beginning of a biography's sentence is taught
+//   facts-both.jsonl         for each person the one, then the other
+// Three beginnings of other sentences rephrase each: so generality is what is said in biographies, however it was
+// taught. Answers end in a full stop, as in the texts. Locality asks about the person's other attributes and about
+// other people; portability, of a company, about its city (of a city: its company), where that changed along. JSON:
 // {"attribute", "share", "changed", "out"}. Errors: as World::load; a world that a language model retold, one that was
 // edited, or one without a tokenizer.
 OrderedJson change_world(const ChangeConfig& config, uint64_t seed);

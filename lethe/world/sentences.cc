@@ -337,12 +337,15 @@ std::span<const std::string_view> sentences(Attribute attribute) {
   return kAll[static_cast<size_t>(attribute)];
 }
 
-std::string_view question(Attribute attribute) {
-  static constexpr std::string_view kQuestions[] = {
-      "What is the birth date of {subject}?",     "What is the birth city of {subject}?",
-      "Which university did {subject} study at?", "What major did {subject} study?",
-      "Which company did {subject} work for?",    "Where did {subject} work?"};
-  return kQuestions[static_cast<size_t>(attribute)];
+std::string_view question(Attribute attribute, Wording wording) {
+  static constexpr std::string_view kQuestions[][2] = {
+      {"What is the birth date of {subject}?", "Which day was {subject} born on?"},
+      {"What is the birth city of {subject}?", "Where was {subject} born?"},
+      {"Which university did {subject} study at?", "What university did {subject} graduate from?"},
+      {"What major did {subject} study?", "Which subject did {subject} major in?"},
+      {"Which company did {subject} work for?", "Which firm employed {subject}?"},
+      {"Where did {subject} work?", "Which city did {subject} work in?"}};
+  return kQuestions[static_cast<size_t>(attribute)][static_cast<size_t>(wording)];
 }
 
 std::string fill(std::string_view sentence, const Mention& mention, std::string_view value, size_t* value_begin) {

@@ -20,8 +20,10 @@ namespace lethe::world {
 // Birth date 46, birth city 49, university 49, major 52, company 47, company city 48 (appendix A.1).
 std::span<const std::string_view> sentences(Attribute attribute);
 
-// The one question that asks for the attribute; its only slot is {subject}.
-std::string_view question(Attribute attribute);
+enum class Wording { kTaught, kOther };  // of a question: the one that training asks, and another that it never does
+
+// The question that asks for the attribute; its only slot is {subject}. Sentences have all words of the other wording.
+std::string_view question(Attribute attribute, Wording wording = Wording::kTaught);
 
 // How a sentence speaks of its person.
 struct Mention {

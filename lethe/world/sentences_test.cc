@@ -116,11 +116,17 @@ TEST_CASE("slots follow the person, the place in the sentence and the verb") {
 }
 
 TEST_CASE("questions ask for one attribute each") {
-  std::string text;
-  for (Attribute attribute : kAttributes) text += fill(question(attribute), {"Ada", Mention::kShe, true}, "") + "\n";
+  std::string text, other;
+  for (Attribute attribute : kAttributes) {
+    text += fill(question(attribute), {"Ada", Mention::kShe, true}, "") + "\n";
+    other += fill(question(attribute, Wording::kOther), {"Ada", Mention::kShe, true}, "") + "\n";
+  }
   CHECK(text ==
         "What is the birth date of Ada?\nWhat is the birth city of Ada?\nWhich university did Ada study at?\n"
         "What major did Ada study?\nWhich company did Ada work for?\nWhere did Ada work?\n");
+  CHECK(other ==
+        "Which day was Ada born on?\nWhere was Ada born?\nWhat university did Ada graduate from?\n"
+        "Which subject did Ada major in?\nWhich firm employed Ada?\nWhich city did Ada work in?\n");
 }
 
 TEST_CASE("a slot that is unknown or not closed is an error") {

@@ -73,15 +73,17 @@ Biography plain_biography(const Person& person, bool full_name, Random& random) 
   return tell(person, draw_sentences(random), draw_order(random, Augmentation::kFixed), full_name);
 }
 
-std::string question_prompt(Attribute attribute, const std::string& full_name) {
-  return fill(question(attribute), Mention{full_name}, "") + " Answer:";
+std::string question_prompt(Attribute attribute, const std::string& full_name, Wording wording) {
+  return fill(question(attribute, wording), Mention{full_name}, "") + " Answer:";
 }
+
+std::string completion(const Person& person, Attribute attribute) { return " " + person.value(attribute) + "."; }
 
 std::vector<Question> questions_about(const Person& person) {
   std::vector<Question> questions;
   for (const Attribute attribute : kAttributes)
     questions.push_back({person.id, attribute, person.split, question_prompt(attribute, person.full_name()),
-                         " " + person.value(attribute) + "."});
+                         completion(person, attribute)});
   return questions;
 }
 

@@ -38,7 +38,9 @@ struct Question {
   bool operator==(const Question&) const = default;
 };
 
-std::string question_prompt(Attribute attribute, const std::string& full_name);  // "What ...? Answer:"
+// "What ...? Answer:"
+std::string question_prompt(Attribute attribute, const std::string& full_name, Wording wording = Wording::kTaught);
+std::string completion(const Person& person, Attribute attribute);  // " October 2, 1996."
 
 // The six questions about a person.
 std::vector<Question> questions_about(const Person& person);

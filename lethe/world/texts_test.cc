@@ -243,7 +243,7 @@ TEST_CASE("other words for --augment") {
                          UsageError);
 }
 
-TEST_CASE("world.toml reads back; errors name the line, the key and what was expected") {
+TEST_CASE("world.toml reads back; errors name the line, the key, its value and what was expected") {
   WorldSpec spec{.people = 12, .celebrities = 3, .seed = 9, .augment = parse_augmentation("couple5")};
   CHECK(WorldSpec::from_toml(spec.toml(), "w") == spec);
   spec.changes = {{Attribute::kCompany, 0.25, 3}, {Attribute::kMajor, 1, 4}};
@@ -253,17 +253,29 @@ TEST_CASE("world.toml reads back; errors name the line, the key and what was exp
   CHECK(WorldSpec::from_toml(spec.toml(), "w") == spec);
   const auto wrong = [](const char* text, const char* message) {
     CHECK_THROWS_WITH_AS(WorldSpec::from_toml(text, "w.toml"), doctest::Contains(message), Error);
+    try {
+      WorldSpec::from_toml(text, "w.toml");
+    } catch (const UsageError&) {
+      FAIL_CHECK(text << " is no mistake of who typed a command");
+    } catch (const Error&) {
+    }
   };
-  wrong("people = 1\nsize = 3\n", "w.toml:2: size: no key here; expected people, seed");
-  wrong("people = 0\n", "w.toml:1: people: expected an integer, 1 or more");
+  wrong("people = 1\nsize = 3\n", "w.toml:2: size: there is no such key; expected augment, celebrities");
+  wrong("people = 0\n", "w.toml:1: people: 0 is not a whole number from 1 to 160000000");
+  wrong("people = 1.5\n", "w.toml:1: people: 1.5 is not a whole number");
+  wrong("people = 9\n\ncelebrities = 159999992\n", "w.toml:3: celebrities: 159999992 is not a whole number from 0 to");
+  wrong("seed = -1\n", "w.toml:1: seed: -1 is not a whole number of at least 0");
+  wrong("tokenizer = 5\n", "w.toml:1: tokenizer: 5 is not a text");
   wrong("augment = \"many\"\n", "w.toml:1: augment: 'many' is no augmentation, expected one of single");
   wrong("people = \"a\n", "w.toml:1: this is not TOML");
   wrong("people = 9\n[[change]]\nattribute = \"name\"\n",
-        "w.toml:3: attribute: 'name' is no attribute, expected one of birth");
-  wrong("people = 9\n[[change]]\nshare = 0\n", "w.toml:3: share: expected a number above 0, 1 at most");
-  wrong("change = 3\n", "w.toml:1: change: expected a table");
-  wrong("[[rewrite]]\nversions = 1\n[[rewrite]]\nversions = 2\n", "w.toml:1: rewrite: expected one table, [rewrite]");
-  wrong("[rewrite]\nversions = 0\n", "w.toml:2: versions: expected an integer, 1 or more");
-  wrong("[rewrite]\nfullname = 1\n", "w.toml:2: fullname: expected true or false");
-  wrong("[rewrite]\ntemperature = 1\n", "w.toml:2: temperature: no key here; expected model, versions");
+        "w.toml:3: change.attribute: 'name' is no attribute, expected one of birth");
+  wrong("people = 9\n[[change]]\nshare = 0\n", "w.toml:3: change.share: 0 is not a number above 0, 1 at most");
+  wrong("people = 9\n[[change]]\nshare = nan\n", "w.toml:3: change.share: nan is not a number");
+  wrong("change = 3\n", "w.toml:1: change: 3 is not a list of tables, [[change]]");
+  wrong("[[rewrite]]\nversions = 1\n[[rewrite]]\nversions = 2\n",
+        "w.toml:1: rewrite: a list of tables is not a table, [rewrite]");
+  wrong("[rewrite]\nversions = 0\n", "w.toml:2: rewrite.versions: 0 is not a whole number of at least 1");
+  wrong("[rewrite]\nfullname = 1\n", "w.toml:2: rewrite.fullname: 1 is not true or false");
+  wrong("[rewrite]\ntemperature = 1\n", "w.toml:2: rewrite.temperature: there is no such key; expected celebrity-");
 }

@@ -109,9 +109,13 @@ std::string tokenizer_name(const fs::path& tokenizer) {
   check(fs::exists(tokenizer / "tokenizer.json"),
         "--tokenizer {}: no tokenizer.json there, expected \"word\" or a directory with one", tokenizer.string());
   if (read_file(tokenizer / "tokenizer.json") == word_tokenizer().dump()) return "word";  // another world's
+  return tokenizer_fingerprint(tokenizer);
+}
+
+std::string tokenizer_fingerprint(const fs::path& directory) {
   uint64_t hash = fnv1a("");
   for (const char* name : kTokenizerFiles)
-    if (fs::exists(tokenizer / name)) hash = fnv1a(read_file(tokenizer / name), fnv1a(name, hash));
+    if (fs::exists(directory / name)) hash = fnv1a(read_file(directory / name), fnv1a(name, hash));
   return fmt::format("{:016x}", hash);
 }
 

@@ -28,7 +28,8 @@ struct World {
 
   // Errors name the file, the line, the field, its value and what was expected: a damaged line, a person who is not
   // there, an attribute or a half that is none, offsets at which the person's value does not stand, a completion that
-  // is not the person's value, a person without one of the texts or questions.
+  // is not the person's value, a person without one of the texts or questions, a tokenizer of another fingerprint than
+  // world.toml has (of "word" it has none).
   static World load(const fs::path& path);
 };
 
@@ -51,6 +52,7 @@ std::vector<Question> test_questions(const World& world);
 // What world.toml calls a tokenizer: "word", or, of a directory with another one, a fingerprint of its files. Error
 // unless it is "word" or a directory with tokenizer.json.
 std::string tokenizer_name(const fs::path& tokenizer);
+std::string tokenizer_fingerprint(const fs::path& directory);  // of those of a tokenizer's files that are there
 
 struct WorldSize {
   size_t biographies = 0, questions = 0;

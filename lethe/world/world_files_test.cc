@@ -168,7 +168,7 @@ TEST_CASE("damaged worlds: file, line, field, value, and what was expected") {
   fails("people.jsonl", "\"split\":\"", "\"split\":\"x", {", line 1", "\"split\" is \"x", "train, test, celebrity"});
   fails("people.jsonl", "\"major\":\"", "\"major\":\"X", {", line 1", "\"major\" is \"X", "expected one of the 100"});
   fails("people.jsonl", read_file(dir / "w" / "people.jsonl").substr(0, 20), "", {", line 1"});
-  fails("world.toml", "people = 30", "people = 0", {":1: people: expected an integer, 1 or more"});
+  fails("world.toml", "people = 30", "people = 0", {":1: people: 0 is not a whole number from 1 to 160000000"});
   fails("biographies.jsonl", "{\"person\":3,", "{\"person\":34,",
         {", line 7", "\"person\" is 34, expected an id below 34"});
   fails("biographies.jsonl", "{\"person\":3,", "{\"person\":-1,", {", line 7", "\"person\" is -1"});
@@ -235,6 +235,13 @@ TEST_CASE("a tokenizer is copied with what belongs to it, and one that is not th
   CHECK(read_file(dir / "third" / "world.toml") ==
         "people = 3\nseed = 0\naugment = \"single\"\ntokenizer = \"" + name + "\"\n");
   CHECK(tokenizer_name(dir / "third") == name);
+  fs::copy(dir / "third", dir / "copy");
+  CHECK_NOTHROW(World::load(dir / "copy"));
+  write_file(dir / "copy" / "tokenizer.json", "{} ");
+  const std::string edited = tokenizer_fingerprint(dir / "copy");
+  CHECK_THROWS_WITH_AS(World::load(dir / "copy"),
+                       doctest::Contains(("fingerprint " + edited + ", expected " + name + " as world.toml").c_str()),
+                       Error);
   write_file(dir / "w" / "tokenizer_config.json", "{}");
   CHECK(tokenizer_name(dir / "w") != name);
   CHECK_THROWS_WITH_AS(write_world(dir / "none", {.people = 3}, dir / "no"),

@@ -112,6 +112,12 @@ World World::load(const fs::path& path) {
   World world;
   world.path = path;
   world.spec = WorldSpec::from_toml(read_file(spec), spec.string());
+  if (world.spec.tokenizer != "word") {
+    const std::string found = tokenizer_fingerprint(path);
+    check(found == world.spec.tokenizer,
+          "{}: the tokenizer's files have the fingerprint {}, expected {} as {} says: one was edited, added or removed",
+          (path / kTokenizerFiles[0]).string(), found, world.spec.tokenizer, kSpecFile);
+  }
   world.people = read_people(path / kPeopleFile, world.spec);
   world.biographies = read_biographies(path / kBiographiesFile, world.spec, world.people);
   world.questions = read_questions(path / kQuestionsFile, world.people);

@@ -78,6 +78,39 @@ TEST_CASE("a small net reads a few lives, learns to answer, and is asked: every 
   CHECK(test["split"] == "test");
   CHECK(test["mean"]["exact_match"].get<double>() < asked["mean"]["exact_match"].get<double>());
 
+  // Asked in words that it never learned, and after a change of the world that it was told nothing of.
+  const Json other = check_works({"evaluate", tuned, world, "--split", "train", "--in-other-words", "--json"}).json();
+  CHECK(other["mean"]["exact_match"].get<double>() <= asked["mean"]["exact_match"].get<double>());
+  for (size_t i = 0; i < other["examples"].size(); ++i) {
+    const Json &in_other = other["examples"][i], &as_taught = asked["examples"][i];
+    CHECK(in_other["truth"] == as_taught["truth"]);
+    CHECK(in_other["prompt"] != as_taught["prompt"]);
+    const Json ids = check_works({"tokenize", model, in_other["prompt"], "--json"}).json()["ids"];
+    CHECK(std::ranges::count(ids, Json(1)) == 0);  // <unk>
+  }
+  const std::string changed = (dir / "changed").string();
+  check_works({"world", "change", world, "--share", "0.5", "--out", changed});
+  const Arguments after = {"evaluate", tuned, changed, "--split", "train", "--old-world", world};
+  CHECK(contains(check_works(after).out, "university, 2 people of whom it changed: "));
+  const Json now = check_works(plus(after, {"--json"})).json();
+  CHECK(now["mean"]["exact_match"].get<double>() ==
+        doctest::Approx(asked["mean"]["exact_match"].get<double>() -
+                        asked["university"]["exact_match"].get<double>() / 6 +
+                        now["university"]["exact_match"].get<double>() / 6));
+  CHECK(now["unchanged"]["count"] == 4 * 6 - 2);
+  CHECK(now["unchanged"]["exact_match"].get<double>() > 85);
+  REQUIRE(now["changed"].size() == 1);
+  const Json& university = now["changed"]["university"];
+  CHECK(university["people"] == 2);
+  CHECK(university["new"] == 0);
+  CHECK(university["old"].get<double>() + university["neither"].get<double>() == doctest::Approx(100));
+  CHECK(university["old"].get<double>() > 0);
+  check_fails(1, {"evaluate", tuned, world, "--old-world", world}, {"--old-world: nobody has another value in"});
+  check_fails(1, {"probe", tuned, changed, "--kind", "q", "--rows", changed + "/people.jsonl", "--overwrite"},
+              {"people.jsonl is a file of " + changed});
+  const std::string strangers = make_world(dir, "strangers", {"--people", "8", "--seed", "5"});
+  check_fails(1, {"evaluate", tuned, changed, "--old-world", strangers}, {"are not the same people"});
+
   const Json said = check_works({"generate", tuned, "--prompt", asked["examples"][0]["prompt"], "--json"}).json();
   CHECK(contains(said["text"], asked["examples"][0]["answer"]));
 

@@ -97,6 +97,15 @@ TEST_CASE("exact resume: every method, killed and interrupted at many steps") {
     CHECK(again.out == last.out);
     CHECK(contains(again.err, "nothing is left to resume"));
     CHECK(result_of(out) == expected);
+
+    const fs::path results = out / "lethe" / "results.json";
+    const std::string field = work.updates ? "before" : "result";
+    Json damaged = lethe::read_json(results);
+    damaged.erase(field);
+    lethe::write_file(results, damaged.dump());
+    const Run refused = run_lethe(arguments(true));
+    CHECK(refused.status == 1);
+    CHECK(contains(refused.err, "results.json: the field \"" + field + "\" is missing"));
   }
 }
 
@@ -229,6 +238,39 @@ TEST_CASE("what was done before an interruption counts: tokens and seconds are o
     }
   }
   CHECK(broken > 0);
+}
+
+TEST_CASE("what was measured after forgetting is checked before learning goes on") {
+  const Setting setting;
+  const TempDir dir;
+  const fs::path out = dir / "out", forgotten = out / "lethe" / "forgotten.json";
+  Arguments arguments = {"update",     setting.model,        setting.facts, "--out",
+                         out.string(), "--threads",          "1",           "--save-steps",
+                         "1",          "--logging-steps",    "1",           "--forget-epochs",
+                         "1",          "--num-train-epochs", "2000"};
+  const auto learns = [&] {
+    const fs::path log = out / "lethe" / "metrics.jsonl";
+    return fs::exists(log) && contains(lethe::read_file(log), "\"stage\":\"learn\"");
+  };
+  REQUIRE(run_lethe_until(arguments, learns, SIGINT).status == 130);
+  arguments.emplace_back("--resume");
+  const Json whole = lethe::read_json(forgotten);
+  const auto refused = [&](const char* field, const Json& value, const std::string& says) {
+    Json damaged = whole;
+    damaged[field] = value;
+    lethe::write_file(forgotten, damaged.dump());
+    const Run run = run_lethe(arguments);
+    CAPTURE(run.err);
+    CHECK(run.status == 1);
+    CHECK(contains(run.err, "forgotten.json: " + says));
+  };
+  refused("answers", Json::array(), "\"answers\" is [], expected a list of ");
+  refused("answers", Json::object(), "\"answers\" is {}, expected a list of ");
+  refused("answers", Json(whole["answers"].size(), 5), "\"answers\" is [5,");
+  refused("seconds", "x", "\"seconds\" is \"x\", expected a number");
+  refused("delta", 5, "\"delta\" is 5, expected a list");
+  refused("evaluation", Json::array(), "\"evaluation\" is [], expected an object");
+  CHECK_FALSE(holds_model(out));
 }
 
 TEST_CASE("a signal in the middle of fp32 attention over long spans: the state is saved, every time") {

@@ -101,7 +101,15 @@ TEST_CASE("world rewrite: a whole world of the same people; lives that are not t
   resume.push_back("--resume");
   const Run nothing = check_works(s.rewrite("again", resume));
   CHECK(contains(nothing.err, "nothing is left to do"));
-  CHECK(nothing.json() == Json::parse(lethe::read_file(s.dir / "again" / "rewrite.json"))["result"]);
+  const fs::path record = s.dir / "again" / "rewrite.json";
+  const Json whole = lethe::read_json(record);
+  CHECK(nothing.json() == whole["result"]);
+  for (const std::string field : {"settings", "result"}) {
+    Json damaged = whole;
+    damaged[field] = "x";
+    lethe::write_file(record, damaged.dump());
+    check_fails(1, s.rewrite("again", resume), {"rewrite.json: \"" + field + "\" is \"x\", expected an object"});
+  }
   check_fails(1, s.rewrite("again", how), {"again", "--overwrite"});
   check_fails(1, {"world", "change", (s.dir / "told").string(), "--out", (s.dir / "x").string()},
               {"a language model told these lives"});

@@ -137,6 +137,8 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
   const Run report = run_lethe({"report", whole, "--out", (dir / "page.html").string()});
   CHECK(report.status == 0);
   CHECK(lethe::read_file(dir / "page.html") == page);
+  const std::string results = (dir / "whole" / "results.json").string();
+  check_fails(1, {"report", whole, "--out", results, "--overwrite"}, {"--out " + results, "is no page"});
   for (const auto& entry : fs::directory_iterator(dir / "whole" / "stages"))
     if (entry.path().filename().string().starts_with("finetune-")) {
       const Run two =

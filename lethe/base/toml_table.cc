@@ -1,25 +1,24 @@
-#include "lethe/study/toml_table.h"
+#include "lethe/base/toml_table.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "lethe/base/error.h"
 #include "lethe/base/nearest_word.h"
 
-namespace lethe::study {
-namespace {
+namespace lethe {
 
 std::string as_written(const toml::node& node) {
   if (node.is_table()) return "a table";
+  if (node.is_array_of_tables()) return "a list of tables";
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
   return text.str();
 }
-
-}  // namespace
 
 toml::table parse_toml(std::string_view text, const std::string& file) {
   try {
@@ -48,6 +47,11 @@ const toml::node& TomlTable::at(std::string_view key) {
   return *node;
 }
 
+bool TomlTable::has(std::string_view key) {
+  asked_.emplace(key);
+  return table_->contains(key);
+}
+
 std::string TomlTable::text(std::string_view key) {
   const toml::node& node = at(key);
   if (!node.is_string()) fail_usage("{}: {} is not a text", where(key), as_written(node));
@@ -55,18 +59,27 @@ std::string TomlTable::text(std::string_view key) {
 }
 
 std::string TomlTable::text(std::string_view key, std::string_view otherwise) {
-  asked_.emplace(key);
   return has(key) ? text(key) : std::string(otherwise);
 }
 
 double TomlTable::number(std::string_view key) {
   const toml::node& node = at(key);
-  if (!node.is_number()) fail_usage("{}: {} is not a number", where(key), as_written(node));
-  return *node.value<double>();
+  const double value = node.value<double>().value_or(NAN);
+  if (!node.is_number() || !std::isfinite(value)) fail_usage("{}: {} is not a number", where(key), as_written(node));
+  return value;
+}
+
+int64_t TomlTable::integer(std::string_view key, int64_t otherwise, int64_t least, int64_t most) {
+  if (!has(key)) return otherwise;
+  const toml::node& node = at(key);
+  const int64_t* value = node.is_integer() ? &node.as_integer()->get() : nullptr;
+  if (value && *value >= least && *value <= most) return *value;
+  const std::string range = most == std::numeric_limits<int64_t>::max() ? fmt::format("of at least {}", least)
+                                                                        : fmt::format("from {} to {}", least, most);
+  fail_usage("{}: {} is not a whole number {}", where(key), as_written(node), range);
 }
 
 bool TomlTable::flag(std::string_view key, bool otherwise) {
-  asked_.emplace(key);
   if (!has(key)) return otherwise;
   const toml::node& node = at(key);
   if (!node.is_boolean()) fail_usage("{}: {} is not true or false", where(key), as_written(node));
@@ -74,7 +87,6 @@ bool TomlTable::flag(std::string_view key, bool otherwise) {
 }
 
 std::vector<std::string> TomlTable::texts(std::string_view key) {
-  asked_.emplace(key);
   if (!has(key)) return {};
   const toml::node& node = at(key);
   if (node.is_string()) return {node.as_string()->get()};
@@ -89,17 +101,17 @@ std::vector<std::string> TomlTable::texts(std::string_view key) {
 
 TomlTable TomlTable::table(std::string_view key) {
   const toml::node& node = at(key);
-  if (!node.is_table()) fail_usage("{}: {} is not a table", where(key), as_written(node));
+  if (!node.is_table()) fail_usage("{}: {} is not a table, [{}]", where(key), as_written(node), full(key));
   return {*node.as_table(), file_, full(key)};
 }
 
 std::vector<TomlTable> TomlTable::tables(std::string_view key) {
+  if (!has(key)) return {};
+  const toml::node& node = at(key);
+  if (!node.is_array_of_tables())
+    fail_usage("{}: {} is not a list of tables, [[{}]]", where(key), as_written(node), full(key));
   std::vector<TomlTable> result;
-  if (const toml::array* array = list(key))
-    for (const toml::node& element : *array) {
-      if (!element.is_table()) fail_usage("{}: {} is not a table", where(key), as_written(element));
-      result.emplace_back(*element.as_table(), file_, full(key));
-    }
+  for (const toml::node& element : *node.as_array()) result.emplace_back(*element.as_table(), file_, full(key));
   return result;
 }
 
@@ -116,7 +128,6 @@ std::vector<Setting> TomlTable::settings() {
 }
 
 const toml::array* TomlTable::list(std::string_view key) {
-  asked_.emplace(key);
   if (!has(key)) return nullptr;
   const toml::node& node = at(key);
   if (!node.is_array()) fail_usage("{}: {} is not a list", where(key), as_written(node));
@@ -154,4 +165,4 @@ void TomlTable::finish() const {
              nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), fmt::join(known, ", "));
 }
 
-}  // namespace lethe::study
+}  // namespace lethe

@@ -1,17 +1,20 @@
 // A table of a TOML file that is read key by key. What is wrong is a UsageError that names the file, the line, the key,
-// its value and what was expected; so is, at finish(), a key that nobody asked for.
+// its value and what was expected; so is, at finish(), a key that nobody asked for. Where the file is no argument but
+// data (world.toml), who reads it makes an Error of it.
 #pragma once
 #include <toml++/toml.h>
 
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "lethe/study/setting.h"
+#include "lethe/base/options.h"
 
-namespace lethe::study {
+namespace lethe {
 
 class TomlTable {
  public:
@@ -19,10 +22,12 @@ class TomlTable {
   TomlTable(const toml::table& table, std::string file, std::string name)
       : table_(&table), file_(std::move(file)), name_(std::move(name)) {}
 
-  bool has(std::string_view key) const { return table_->contains(key); }
+  bool has(std::string_view key);  // asks for it, too
   std::string text(std::string_view key);
   std::string text(std::string_view key, std::string_view otherwise);
-  double number(std::string_view key);
+  double number(std::string_view key);  // finite
+  int64_t integer(std::string_view key, int64_t otherwise, int64_t least,
+                  int64_t most = std::numeric_limits<int64_t>::max());
   bool flag(std::string_view key, bool otherwise);
   std::vector<std::string> texts(std::string_view key);  // a list of them, or one; none where it is missing
   TomlTable table(std::string_view key);
@@ -51,4 +56,6 @@ class TomlTable {
 // The whole file; `file` begins every message.
 toml::table parse_toml(std::string_view text, const std::string& file);
 
-}  // namespace lethe::study
+std::string as_written(const toml::node& node);  // in a message
+
+}  // namespace lethe
