@@ -25,7 +25,7 @@ void report(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the page, where there is one").flag();
   if (!common.start(options, arguments)) return;
   check_out(out, OutKind::kFile, overwrite);
-  check(!fs::exists(out) || fs::is_empty(out) || read_file(out).starts_with("<!doctype html>"),
+  check(!fs::is_regular_file(out) || fs::file_size(out) == 0 || read_file(out).starts_with("<!doctype html>"),
         "--out {} is no page; give another", out.string());
 
   std::vector<run::Page> pages;

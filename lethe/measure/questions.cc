@@ -162,7 +162,7 @@ std::vector<Answered> answer_questions(const NamedModel& model, const text::Toke
   return answers;
 }
 
-QuestionScores score_answers(const std::vector<world::Question>& questions, const std::vector<Answered>& answers) {
+QuestionScores scores_of(const std::vector<world::Question>& questions, const std::vector<Answered>& answers) {
   QuestionScores scores;
   for (size_t i = 0; i < questions.size(); ++i) {
     QuestionScore& score = scores.attributes[static_cast<size_t>(questions[i].attribute)];

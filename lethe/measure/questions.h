@@ -45,6 +45,6 @@ std::vector<Answered> answer_questions(const NamedModel& model, const text::Toke
                                        const std::vector<world::Question>& questions, const char* label,
                                        int64_t num_beams = 1);
 // Of one question each.
-QuestionScores score_answers(const std::vector<world::Question>& questions, const std::vector<Answered>& answers);
+QuestionScores scores_of(const std::vector<world::Question>& questions, const std::vector<Answered>& answers);
 
 }  // namespace lethe::measure

@@ -58,7 +58,7 @@ TEST_CASE("answers of a causal model: what is right, what is wrong, and what onl
     questions.push_back(about(Attribute::kUniversity, "Q", "SR"));
   }
   const auto score = [&](int64_t num_beams) {
-    return score_answers(questions, answer_questions(model, tiny.tokenizer, questions, "ask", num_beams));
+    return scores_of(questions, answer_questions(model, tiny.tokenizer, questions, "ask", num_beams));
   };
   const QuestionScores greedy = score(1), searched = score(4);
   check_score(of(greedy, Attribute::kMajor), 100, 0, 0);
@@ -100,7 +100,7 @@ TEST_CASE("answers of a model that reads both ways: every hidden token must be r
     questions.push_back(about(Attribute::kUniversity, "ABCDEFGHIJKL", "DDD"));
   }
   const NamedModel model{transformer, "planted"};
-  const QuestionScores scores = score_answers(questions, answer_questions(model, tiny.tokenizer, questions, "ask"));
+  const QuestionScores scores = scores_of(questions, answer_questions(model, tiny.tokenizer, questions, "ask"));
   check_score(of(scores, Attribute::kMajor), 120, 75, 100);
   check_score(of(scores, Attribute::kCompany), 120, 0, 0);
   check_score(of(scores, Attribute::kUniversity), 120, 100, 100);

@@ -30,32 +30,35 @@ std::vector<world::Question> questions_to_ask(const AskConfig& config, const wor
   return questions;
 }
 
-// How facts are answered that changed since `before`: as they are now, as they were, or neither; and all the others.
-OrderedJson readings_of_change(const AskConfig& config, const measure::NamedModel& model,
-                               const text::Tokenizer& tokenizer, const std::vector<world::Question>& questions,
-                               const std::vector<measure::Answered>& answers, const world::World& before) {
-  std::vector<world::Question> unchanged, now, then;
-  std::vector<measure::Answered> of_unchanged, of_now;
+// The questions whose answer was another one in `before`, with that answer; the place of each in `questions`.
+struct Earlier {
+  std::vector<world::Question> questions;
+  std::vector<size_t> places;
+};
+Earlier earlier_answers(const std::vector<world::Question>& questions, const world::World& before) {
+  Earlier earlier;
   for (size_t i = 0; i < questions.size(); ++i) {
     world::Question old = questions[i];
     old.completion = world::completion(before.people[static_cast<size_t>(old.person)], old.attribute);
-    const bool same = old == questions[i];
-    (same ? unchanged : now).push_back(questions[i]);
-    (same ? of_unchanged : of_now).push_back(answers[i]);
-    if (!same) then.push_back(std::move(old));
+    if (old == questions[i]) continue;
+    earlier.questions.push_back(std::move(old));
+    earlier.places.push_back(i);
   }
-  check(!now.empty(), "--old-world: no answer is another one in {}, of {} questions asked", before.path.string(),
-        questions.size());
-  const auto of_then = measure::answer_questions(model, tokenizer, then, "ask", config.num_beams);
+  check(!earlier.places.empty(), "--old-world: no answer is another one in {}, of {} questions asked",
+        before.path.string(), questions.size());
+  return earlier;
+}
+
+// How facts that changed are answered, as they are now, as they were, or neither; and all the others.
+OrderedJson readings_of_change(std::vector<world::Question> questions, std::vector<measure::Answered> answers,
+                               const Earlier& earlier, const std::vector<measure::Answered>& as_earlier) {
   OrderedJson json, &changed = json["changed"];
   for (const world::Attribute attribute : world::kAttributes) {
     double people = 0, is_new = 0, is_old = 0, neither = 0;
-    for (size_t i = 0; i < now.size(); ++i) {
-      if (now[i].attribute != attribute) continue;
-      ++people;
-      is_new += of_now[i].exact_match;
-      is_old += of_then[i].exact_match;
-      neither += !of_now[i].exact_match && !of_then[i].exact_match;
+    for (size_t i = 0; i < earlier.places.size(); ++i) {
+      if (earlier.questions[i].attribute != attribute) continue;
+      const bool now = answers[earlier.places[i]].exact_match, then = as_earlier[i].exact_match;
+      ++people, is_new += now, is_old += then, neither += !now && !then;
     }
     if (people > 0)
       changed[std::string(world::attribute_name(attribute))] = {{"people", static_cast<int64_t>(people)},
@@ -63,8 +66,13 @@ OrderedJson readings_of_change(const AskConfig& config, const measure::NamedMode
                                                                 {"old", 100 * is_old / people},
                                                                 {"neither", 100 * neither / people}};
   }
-  if (unchanged.empty()) return json;
-  const measure::QuestionScore mean = measure::score_answers(unchanged, of_unchanged).mean();
+  for (size_t i = earlier.places.size(); i-- > 0;) {
+    const auto place = static_cast<std::ptrdiff_t>(earlier.places[i]);
+    questions.erase(questions.begin() + place);
+    answers.erase(answers.begin() + place);
+  }
+  if (questions.empty()) return json;
+  const measure::QuestionScore mean = measure::scores_of(questions, answers).mean();
   json["unchanged"] = {{"exact_match", mean.exact_match}, {"first_token", mean.first_token}, {"count", mean.count}};
   return json;
 }
@@ -94,32 +102,39 @@ OrderedJson ask_world(const AskConfig& config, const RunInfo& run) {
   const AnyModel any = AnyModel::open(config.model, config.base_model);
   const text::Tokenizer tokenizer = any.tokenizer();
   check_same_tokenizer(config.model.string(), tokenizer, world);
-  std::optional<world::World> before;
-  if (!config.old_world.empty()) before = old_world_of(world, config.old_world);
-  check(any.files().config().causal || config.num_beams == 1,
+  const bool causal = any.files().config().causal;
+  check(causal || config.num_beams == 1,
         "--num-beams {}: {} recovers all tokens of an answer at once, there is nothing to search", config.num_beams,
         config.model.string());
+  check(causal || config.old_world.empty(),
+        "--old-world: {} answers by as many words as are hidden: the new answer and the old one are two questions",
+        config.model.string());
+  const std::vector<world::Question> questions = questions_to_ask(config, world);
+  std::optional<Earlier> earlier;
+  if (!config.old_world.empty()) earlier = earlier_answers(questions, old_world_of(world, config.old_world));
   model::Transformer transformer = any.load(run.precision);
   const measure::NamedModel model{transformer, config.model.string()};
-  const std::vector<world::Question> questions = questions_to_ask(config, world);
 
   OrderedJson json{{"split", config.split}};
-  const auto scored = measure::answer_questions(model, tokenizer, questions, "ask", config.num_beams);
-  json.update(measure::score_answers(questions, scored).json());
-  if (before) json.update(readings_of_change(config, model, tokenizer, questions, scored, *before));
+  const auto ask = [&](const std::vector<world::Question>& asked) {
+    return measure::answer_questions(model, tokenizer, asked, "ask", config.num_beams);
+  };
+  const std::vector<measure::Answered> answers = ask(questions);
+  json.update(measure::scores_of(questions, answers).json());
+  if (earlier) json.update(readings_of_change(questions, answers, *earlier, ask(earlier->questions)));
   json["people"] = questions.size() / world::kAttributes.size();
   json["questions"] = questions.size();
   json["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const size_t shown = std::min(questions.size(), static_cast<size_t>(kExamplePeople) * world::kAttributes.size());
   const std::vector<world::Question> first(questions.begin(), questions.begin() + static_cast<std::ptrdiff_t>(shown));
-  const std::vector<std::string> answers = measure::spoken_answers(model, tokenizer, first);
+  const std::vector<std::string> spoken = measure::spoken_answers(model, tokenizer, first);
   json["examples"] = OrderedJson::array();
   for (size_t i = 0; i < first.size(); ++i)
     json["examples"].push_back({{"person", world.people.at(static_cast<size_t>(first[i].person)).full_name()},
                                 {"attribute", world::attribute_name(first[i].attribute)},
                                 {"prompt", first[i].prompt},
                                 {"truth", first[i].completion.substr(1)},
-                                {"answer", answers[i]}});
+                                {"answer", spoken[i]}});
   return json;
 }
 

@@ -183,9 +183,11 @@ OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
   run::RunFolder folder = open_run(place);
   const Inputs inputs = {config.model.string(), fingerprint(files), fmt::format("{}", fmt::join(config.files, ", ")),
                          fingerprint(data.examples)};
-  if (const auto results = complete_results(folder, config.resume, run, inputs, config.out))
-    return recorded_result(*results, {"examples", "steps", "loss", "tokens_per_second"},
+  const auto recorded = [&](const OrderedJson& record) {
+    return recorded_result(record, {"examples", "steps", "loss", "tokens_per_second"},
                            folder.file(run::kResultsFile).string());
+  };
+  if (const auto result = complete_result(folder, config.resume, run, inputs, config.out, recorded)) return *result;
   train::Session session = open_session(folder, config.resume, run, inputs);
 
   auto model = std::make_shared<model::Transformer>(model::Transformer::load(files, run.precision, full));

@@ -135,15 +135,16 @@ void close_run(run::RunFolder& folder, const RunInfo& run, const Inputs& inputs,
   remove_state(folder);
 }
 
-std::optional<OrderedJson> complete_results(run::RunFolder& folder, bool resume, const RunInfo& run,
-                                            const Inputs& inputs, const fs::path& out) {
+std::optional<OrderedJson> complete_result(run::RunFolder& folder, bool resume, const RunInfo& run,
+                                           const Inputs& inputs, const fs::path& out,
+                                           const std::function<OrderedJson(const OrderedJson&)>& result_of) {
   if (!resume || !fs::exists(folder.file(run::kResultsFile)) || !is_written(out)) return std::nullopt;
   train::Session::check_settings(folder, run.config_toml);
   check_same(folder, inputs);
-  OrderedJson results = folder.json(run::kResultsFile);
+  OrderedJson result = result_of(folder.json(run::kResultsFile));
   remove_state(folder);  // it may have been killed before it did so
   run::message("{} is complete: nothing is left to resume", out.string());
-  return results;
+  return result;
 }
 
 const OrderedJson& recorded_result(const OrderedJson& record, std::initializer_list<const char*> numbers,

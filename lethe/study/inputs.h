@@ -1,6 +1,7 @@
 // Fingerprints of what a run reads, kept in its folder: --resume goes on with the same model and data, or not at all.
 // They are of content, so a copy under the same name is the same.
 #pragma once
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -36,9 +37,11 @@ train::Session open_session(run::RunFolder& folder, bool resume, const RunInfo& 
 void close_run(run::RunFolder& folder, const RunInfo& run, const Inputs& inputs, const OrderedJson& result,
                const OrderedJson& fields);
 
-// results.json, with a message, where a run that is to be resumed has left nothing to do; the same errors.
-std::optional<OrderedJson> complete_results(run::RunFolder& folder, bool resume, const RunInfo& run,
-                                            const Inputs& inputs, const fs::path& out);
+// What `result_of` makes of results.json, with a message, where a run that is to be resumed has left nothing to do; the
+// same errors, and those of `result_of`, before anything is removed.
+std::optional<OrderedJson> complete_result(run::RunFolder& folder, bool resume, const RunInfo& run,
+                                           const Inputs& inputs, const fs::path& out,
+                                           const std::function<OrderedJson(const OrderedJson&)>& result_of);
 
 // The "result" of a record that `where` holds, which has these numbers.
 const OrderedJson& recorded_result(const OrderedJson& record, std::initializer_list<const char*> numbers,

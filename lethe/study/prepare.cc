@@ -46,8 +46,8 @@ std::unique_ptr<AtomicFile> open_rows(const fs::path& rows, bool overwrite, cons
   std::error_code none;
   for (const fs::path& input : inputs) {
     check_not_read(rows, input, "--rows");
-    check(!fs::exists(rows) || !fs::equivalent(fs::absolute(rows).parent_path(), input, none),
-          "--rows {} is a file of {}, which is read; give another", rows.string(), input.string());
+    check(!fs::equivalent(fs::absolute(rows).parent_path(), input, none),
+          "--rows {} lies in {}, which is read; give another place", rows.string(), input.string());
   }
   check(!fs::exists(rows) || !model::has_model_name(rows), "--rows {} has the name of a model's file; give another",
         rows.string());

@@ -171,9 +171,11 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   run::RunFolder folder = open_run(place);
   const Inputs inputs = {"the new model", fingerprint(model_json), fmt::format("{}", fmt::join(config.data, ", ")),
                          fingerprint(data.entries) + fingerprint(data.questions)};
-  if (const auto results = complete_results(folder, config.resume, run, inputs, config.out))
-    return recorded_result(*results, {"parameters", "texts", "steps", "loss", "tokens_per_second", "peak_share"},
+  const auto recorded = [&](const OrderedJson& record) {
+    return recorded_result(record, {"parameters", "texts", "steps", "loss", "tokens_per_second", "peak_share"},
                            folder.file(run::kResultsFile).string());
+  };
+  if (const auto result = complete_result(folder, config.resume, run, inputs, config.out, recorded)) return *result;
   train::Session session = open_session(folder, config.resume, run, inputs);
 
   train::TrainingConfig training = config.training;

@@ -142,11 +142,7 @@ run::StudySection read_section(TomlTable table, const Recipe& recipe) {
       if (section.part != "first_token" && section.part != "whole")
         fail_usage("{}: '{}' is not first_token or whole", table.where("part"), section.part);
     }
-    if (section.show == "answers" && table.has("count")) {
-      const double count = table.number("count");
-      if (!(count >= 1 && count <= 1000)) fail_usage("{}: {} is not from 1 to 1000", table.where("count"), count);
-      section.count = static_cast<int64_t>(count);
-    }
+    if (section.show == "answers") section.count = table.integer("count", section.count, 1, 1000);
   }
   if (table.has("only"))
     for (const Condition& condition : read_conditions(table.table("only"), recipe.grid))

@@ -153,8 +153,8 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   check_out(config.out, OutKind::kDirectory, config.overwrite || config.resume);
   check_not_read(config.out, config.world);
   check_not_read(config.out, config.model);
-  if (!config.base_model.empty()) check_not_read(config.out, config.base_model);
-  if (!config.answers.empty()) check_not_read(config.out, config.answers);
+  check_not_read(config.out, config.base_model);
+  check_not_read(config.out, config.answers);
   const fs::path log_path = config.out / world::kLivesFile, result_path = config.out / world::kRewriteFile;
   const bool complete = config.resume && world::is_world(config.out) && fs::exists(result_path);
   check(!config.resume || complete || fs::exists(log_path),

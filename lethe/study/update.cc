@@ -50,8 +50,8 @@ class Update {
   }
 
   OrderedJson run(std::string* table) {
-    if (const auto results = complete_results(folder_, config_.resume, run_, inputs_, config_.out))
-      return result(*results);
+    const auto recorded = [&](const OrderedJson& record) { return result(record); };
+    if (const auto done = complete_result(folder_, config_.resume, run_, inputs_, config_.out, recorded)) return *done;
     train::Session session = open_session(folder_, config_.resume, run_, inputs_);
     if (own_answers_ > 0) write_completed_facts();
     if (!config_.no_eval) {

@@ -107,7 +107,7 @@ TEST_CASE("a small net reads a few lives, learns to answer, and is asked: every 
   CHECK(university["old"].get<double>() > 0);
   check_fails(1, {"evaluate", tuned, world, "--old-world", world}, {"--old-world: nobody has another value in"});
   check_fails(1, {"probe", tuned, changed, "--kind", "q", "--rows", changed + "/people.jsonl", "--overwrite"},
-              {"people.jsonl is a file of " + changed});
+              {"people.jsonl lies in " + changed});
   const std::string strangers = make_world(dir, "strangers", {"--people", "8", "--seed", "5"});
   check_fails(1, {"evaluate", tuned, changed, "--old-world", strangers}, {"are not the same people"});
 

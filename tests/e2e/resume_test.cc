@@ -106,6 +106,7 @@ TEST_CASE("exact resume: every method, killed and interrupted at many steps") {
     const Run refused = run_lethe(arguments(true));
     CHECK(refused.status == 1);
     CHECK(contains(refused.err, "results.json: the field \"" + field + "\" is missing"));
+    CHECK_FALSE(contains(refused.err, "is complete"));
   }
 }
 
