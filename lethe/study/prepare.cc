@@ -43,14 +43,14 @@ void check_same_tokenizer(const std::string& model, const text::Tokenizer& token
 std::unique_ptr<AtomicFile> open_rows(const fs::path& rows, bool overwrite, const std::vector<fs::path>& inputs) {
   if (rows.empty()) return nullptr;
   check_out(rows, OutKind::kFile, overwrite, "", "--rows");
+  check(!fs::exists(rows) || !model::has_model_name(rows), "--rows {} has the name of a model's file; give another",
+        rows.string());
   std::error_code none;
   for (const fs::path& input : inputs) {
     check_not_read(rows, input, "--rows");
     check(!fs::equivalent(fs::absolute(rows).parent_path(), input, none),
           "--rows {} lies in {}, which is read; give another place", rows.string(), input.string());
   }
-  check(!fs::exists(rows) || !model::has_model_name(rows), "--rows {} has the name of a model's file; give another",
-        rows.string());
   return std::make_unique<AtomicFile>(rows);
 }
 
