@@ -5,6 +5,15 @@
 #include "lethe/study/study.h"
 
 namespace lethe::cli {
+namespace {
+
+bool is_page(const fs::path& path) {
+  const MappedFile file(path);
+  return std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size())
+      .starts_with("<!doctype html>");
+}
+
+}  // namespace
 
 void report(Arguments arguments) {
   std::vector<std::string> folders;
@@ -25,8 +34,8 @@ void report(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the page, where there is one").flag();
   if (!common.start(options, arguments)) return;
   check_out(out, OutKind::kFile, overwrite);
-  check(!fs::is_regular_file(out) || fs::file_size(out) == 0 || read_file(out).starts_with("<!doctype html>"),
-        "--out {} is no page; give another", out.string());
+  check(!fs::is_regular_file(out) || fs::file_size(out) == 0 || is_page(out), "--out {} is no page; give another",
+        out.string());
 
   std::vector<run::Page> pages;
   std::vector<run::RunRecord> runs;

@@ -4,16 +4,26 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 
 namespace lethe {
 namespace {
 
-std::atomic<bool> g_interrupted{false};
+using Clock = std::chrono::steady_clock;
+
+// `timeout -s INT` signals a program and its group at once: what comes so soon is the same signal.
+constexpr Clock::duration kSame = std::chrono::milliseconds(300);
+
+std::atomic<Clock::rep> g_since{0};  // when it was interrupted; 0: it was not
 
 void handle(int signal) {
-  if (g_interrupted.exchange(true) && signal == SIGINT) _exit(130);
+  const Clock::duration now = Clock::now().time_since_epoch();
+  Clock::rep since = 0;
+  if (g_since.compare_exchange_strong(since, now.count()) || signal != SIGINT) return;
+  if (now - Clock::duration(since) > kSame) _exit(130);
 }
 
 }  // namespace
@@ -29,8 +39,8 @@ void catch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return g_interrupted.load(std::memory_order_relaxed); }
-void raise_interrupt() { g_interrupted = true; }
-void clear_interrupt() { g_interrupted = false; }
+bool interrupted() { return g_since.load(std::memory_order_relaxed) != 0; }
+void raise_interrupt() { g_since = 1; }
+void clear_interrupt() { g_since = 0; }
 
 }  // namespace lethe

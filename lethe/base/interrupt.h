@@ -1,5 +1,6 @@
-// Ctrl-C (SIGINT) and SIGTERM as a flag that long work looks at between steps. A second Ctrl-C ends the program at
-// once; a second SIGTERM does not: timeout(1) and service managers send it to a process, and again to its group. The
+// Ctrl-C (SIGINT) and SIGTERM as a flag that long work looks at between steps. A second Ctrl-C, 0.3 s or more after the
+// first signal, ends the program at once. Nothing else does that came twice: timeout(1) and service managers signal a
+// process, and again its group. The
 // handler has a stack of its own: kernels of oneDNN use the stack pointer for other memory, which a signal's frame
 // would overwrite. A program that embeds the library and handles signals in the thread that computes needs the same.
 #pragma once

@@ -34,12 +34,14 @@ TEST_CASE("the first signal raises the flag, which stays until it is cleared") {
   sigaction(SIGTERM, &on_term, nullptr);
 }
 
-TEST_CASE("a second Ctrl-C ends the program, status 130; SIGTERM may come again") {
-  const auto status_after = [](int first, int second) {
+TEST_CASE("a second Ctrl-C ends the program, status 130; SIGTERM may come again, and a signal twice at once") {
+  constexpr useconds_t kLater = 500'000;
+  const auto status_after = [](int first, int second, useconds_t pause) {
     const pid_t child = ::fork();
     if (child == 0) {
       catch_interrupts();
       std::raise(first);
+      ::usleep(pause);
       std::raise(second);
       ::_exit(interrupted() ? 7 : 0);
     }
@@ -48,8 +50,9 @@ TEST_CASE("a second Ctrl-C ends the program, status 130; SIGTERM may come again"
     REQUIRE(WIFEXITED(status));
     return WEXITSTATUS(status);
   };
-  CHECK(status_after(SIGTERM, SIGTERM) == 7);
-  CHECK(status_after(SIGINT, SIGTERM) == 7);
-  CHECK(status_after(SIGTERM, SIGINT) == 130);
-  CHECK(status_after(SIGINT, SIGINT) == 130);
+  CHECK(status_after(SIGTERM, SIGTERM, kLater) == 7);
+  CHECK(status_after(SIGINT, SIGTERM, kLater) == 7);
+  CHECK(status_after(SIGTERM, SIGINT, kLater) == 130);
+  CHECK(status_after(SIGINT, SIGINT, kLater) == 130);
+  CHECK(status_after(SIGINT, SIGINT, 0) == 7);
 }

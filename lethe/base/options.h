@@ -45,13 +45,6 @@
 
 namespace lethe {
 
-// A name and its value as a TOML file gives them (toml_table.h).
-struct Setting {
-  std::string name;
-  Json value;         // a text, a number, true or false, or a list of these
-  std::string where;  // "extraction.toml:12: people"
-};
-
 class Option {
  public:
   enum class Kind { kSwitch, kInteger, kNumber, kText, kPath, kIntegers, kTexts };

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "lethe/base/options.h"
+#include "lethe/base/setting.h"
 
 namespace lethe {
 

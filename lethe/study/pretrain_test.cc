@@ -22,17 +22,25 @@ world::World write_people(const fs::path& path, int64_t people) {
   return world::World::load(path);
 }
 
+study::PretrainConfig one_step(const fs::path& data, const fs::path& out) {
+  study::PretrainConfig config;
+  config.data = {data.string()};
+  config.out = out;
+  config.run_dir = out / "lethe";
+  config.layers = config.heads = 1;
+  config.hidden_size = 16;
+  config.eval_steps = 0;
+  config.training.max_steps = 1;
+  return config;
+}
+
 }  // namespace
 
 TEST_CASE("pretrain: a record that is no plain text, or has other ids than the tokenizer, is named") {
   const TempDir dir;
   write_people(dir / "w", 2);
-  study::PretrainConfig config;
-  config.data = {(dir / "t.jsonl").string()};
+  study::PretrainConfig config = one_step(dir / "t.jsonl", dir / "out");
   config.tokenizer = dir / "w";
-  config.out = dir / "out";
-  config.run_dir = dir / "out/lethe";
-  config.training.max_steps = 1;
   const auto refused = [&](const std::string& record, const char* says) {
     write_file(dir / "t.jsonl", "{\"text\": \" She was born in Boise, ID.\"}\n" + record + "\n");
     for (const char* family : {"gbert", "gpt2"}) {
@@ -87,14 +95,7 @@ TEST_CASE("pretrain: whole words of a world's texts are masked, the first of a q
 TEST_CASE("pretrain: a complete run is not resumed from a damaged record") {
   const TempDir dir;
   write_people(dir / "w", 2);
-  study::PretrainConfig config;
-  config.data = {(dir / "w").string()};
-  config.out = dir / "out";
-  config.run_dir = dir / "out/lethe";
-  config.layers = config.heads = 1;
-  config.hidden_size = 16;
-  config.eval_steps = 0;
-  config.training.max_steps = 1;
+  study::PretrainConfig config = one_step(dir / "w", dir / "out");
   const OrderedJson result = study::pretrain(config, {});
   config.resume = true;
   CHECK(study::pretrain(config, {}) == result);

@@ -17,7 +17,8 @@ struct ProbeConfig {
   std::vector<std::string> attributes;  // none: all six
   std::optional<int64_t> embedding_rank, max_steps, per_device_train_batch_size;
   std::string classifier = "trained";
-  double learning_rate = 1e-3, weight_decay = 0.3;
+  std::optional<double> learning_rate;
+  double weight_decay = 0.3;
   bool overwrite = false;
 
   void add_to(Options& options);

@@ -43,7 +43,7 @@
 #include <vector>
 
 #include "lethe/base/file.h"
-#include "lethe/base/options.h"
+#include "lethe/base/setting.h"
 #include "lethe/run/study_page.h"
 
 namespace lethe::study {

@@ -1,4 +1,4 @@
-// Fake commands for the tests of studies: small, and they count their calls.
+// For the tests of studies: fake commands, small, that count their calls, and a study of them.
 #pragma once
 #include <fmt/format.h>
 
@@ -8,6 +8,8 @@
 
 #include "lethe/base/error.h"
 #include "lethe/study/commands.h"
+#include "lethe/study/study.h"
+#include "tests/temp_dir.h"
 
 namespace lethe::study::testing {
 
@@ -143,5 +145,40 @@ columns = [{ name = "mean", path = "ask.mean.exact_match" }]
 baseline = [2]
 )";
 }
+
+// That study in a folder of its own; its recipe can be edited.
+struct Fixture {
+  TempDir temp;
+  StudyConfig config;
+
+  Fixture() {
+    log() = {};
+    write(small_recipe());
+    config.recipe = (temp / "small.toml").string();
+    config.out = temp / "out";
+  }
+  void write(const std::string& recipe) const { write_file(temp / "small.toml", recipe); }
+  void replace(const std::string& from, const std::string& to) const {
+    std::string text = read_file(temp / "small.toml");
+    const size_t at = text.find(from);
+    check(at != std::string::npos, "the recipe has no '{}'", from);
+    write(text.replace(at, from.size(), to));
+  }
+  OrderedJson run(std::string* text = nullptr) const {
+    RunInfo info;
+    info.version = "0";
+    info.command = "lethe study small.toml";
+    return study(config, info, fake_commands(), text);
+  }
+  std::vector<fs::path> stages(const std::string& name) const {  // the folders of this stage
+    std::vector<fs::path> folders;
+    for (const auto& entry : fs::directory_iterator(config.out / "stages"))
+      if (entry.path().filename().string().starts_with(name + "-")) folders.push_back(entry.path());
+    return folders;
+  }
+  void remove(const std::string& name, const std::string& part = "") const {  // all its folders, or a part of each
+    for (const fs::path& folder : stages(name)) fs::remove_all(part.empty() ? folder : folder / part);
+  }
+};
 
 }  // namespace lethe::study::testing
