@@ -36,5 +36,5 @@ bench: program
 format:
 	@tools/format.sh
 
-install: build
+install: program
 	cmake --install build/release --prefix $(PREFIX)

@@ -47,8 +47,10 @@ void evaluate_world(Arguments arguments) {
 }  // namespace
 
 void evaluate(Arguments arguments) {
-  if (std::ranges::any_of(arguments, [](const std::string& word) { return world::is_world(word); }))
-    return evaluate_world(arguments);
+  const auto names_world = [](const std::string& word) {
+    return world::is_world(word) || word == "--world" || word.starts_with("--world=");
+  };
+  if (std::ranges::any_of(arguments, names_world)) return evaluate_world(arguments);
   fs::path model, base_model, before, rows;
   facts::FactsFile file;
   std::string template_name = "none";

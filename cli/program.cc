@@ -31,7 +31,7 @@ bool Common::start(Options& options, Arguments arguments) {
   tensor::set_num_threads(static_cast<int>(threads));
   // Resolved: what repeats the run elsewhere.
   threads = tensor::num_threads();
-  precision = dtype() == tensor::DType::kBF16 ? "bf16" : "fp32";
+  precision = tensor::name_of(dtype());
   return true;
 }
 
@@ -80,9 +80,7 @@ const Verb& find_verb(std::span<const Verb> verbs, std::string_view name, std::s
     if (name == verb.name) return verb;
     names.emplace_back(verb.name);
   }
-  const std::string nearest = nearest_word(name, names);
-  fail_usage("unknown command '{}'{}; `{}` knows {}", name,
-             nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), program, fmt::join(names, ", "));
+  fail_usage("unknown command '{}'{}; `{}` knows {}", name, did_you_mean(name, names), program, fmt::join(names, ", "));
 }
 
 void run_verbs(std::string_view command, std::string_view summary, std::span<const Verb> verbs, Arguments arguments,

@@ -37,17 +37,16 @@ void report(Arguments arguments) {
   check(!fs::is_regular_file(out) || fs::file_size(out) == 0 || is_page(out), "--out {} is no page; give another",
         out.string());
 
-  std::vector<run::Page> pages;
   std::vector<run::RunRecord> runs;
-  for (const std::string& folder : folders) {
-    if (study::is_study(folder)) {
-      pages.push_back(study::study_page_of(folder));
-    } else {
-      runs.push_back(run::read_run(folder));
-      pages.push_back(run::page_of_run(runs.back()));
-    }
-  }
-  const run::Page cover = {"Lethe report", fmt::format("{} runs", pages.size()), "",
+  for (const std::string& folder : folders)
+    if (!study::is_study(folder)) runs.push_back(run::read_run(folder));
+  run::tell_apart(runs);
+  std::vector<run::Page> pages;
+  for (size_t next = 0; const std::string& folder : folders)
+    pages.push_back(study::is_study(folder) ? study::study_page_of(folder)
+                                            : run::page_of_run(runs[next++], folders.size() > 1));
+  const char* what = runs.empty() ? "studies" : runs.size() == pages.size() ? "runs" : "pages";
+  const run::Page cover = {"Lethe report", fmt::format("{} {}", pages.size(), what), "",
                            runs.size() > 1 ? run::side_by_side_html(runs) : "", pages[0].footer};
   write_file(out, pages.size() == 1 ? run::page_html(pages[0]) : run::pages_html(cover, pages));
   if (common.json) return print_json({{"runs", pages.size()}, {"out", out.string()}});

@@ -1,8 +1,7 @@
-# cmake -DFROM=recipes -DOUT=recipes.cc -P recipes.cmake: the recipes as a source file, so that the program needs no
-# files beside it.
-file(GLOB recipes ${FROM}/*.toml)
+# cmake "-DRECIPES=a.toml;b.toml" -DOUT=recipes.cc -P recipes.cmake: the recipes as a source file, so that the program
+# needs no files beside it.
 set(table "")
-foreach(recipe IN LISTS recipes)
+foreach(recipe IN LISTS RECIPES)
   get_filename_component(name ${recipe} NAME_WE)
   file(READ ${recipe} text)
   string(APPEND table "    {\"${name}\", R\"recipe(${text})recipe\"},\n")

@@ -1,5 +1,8 @@
 #include "lethe/base/nearest_word.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -28,6 +31,18 @@ std::string nearest_word(std::string_view word, std::span<const std::string> can
     }
   }
   return best;
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates, std::string_view before) {
+  const std::string nearest = nearest_word(word, candidates);
+  return nearest.empty() ? "" : fmt::format(" (did you mean {}{}?)", before, nearest);
+}
+
+std::string known_words(std::string_view word, std::span<const std::string> candidates) {
+  if (candidates.empty()) return "there is none";
+  const std::string nearest = nearest_word(word, candidates);
+  return nearest.empty() ? fmt::format("expected {}", fmt::join(candidates, ", "))
+                         : fmt::format("did you mean {}? Expected {}", nearest, fmt::join(candidates, ", "));
 }
 
 }  // namespace lethe

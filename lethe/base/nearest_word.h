@@ -10,4 +10,9 @@ namespace lethe {
 // or a third of a longer one.
 std::string nearest_word(std::string_view word, std::span<const std::string> candidates);
 
+// For messages about it: " (did you mean BEFOREword?)", or "" where none is near; and the end of one that lists them,
+// "did you mean word? Expected a, b".
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates, std::string_view before = "");
+std::string known_words(std::string_view word, std::span<const std::string> candidates);
+
 }  // namespace lethe

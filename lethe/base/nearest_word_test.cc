@@ -13,3 +13,12 @@ TEST_CASE("the nearest word, or none") {
   CHECK(lethe::nearest_word("xyzzy", words).empty());
   CHECK(lethe::nearest_word("update", {}).empty());
 }
+
+TEST_CASE("a message says what was meant and what there is") {
+  const std::vector<std::string> words = {"old", "new"};
+  CHECK(lethe::did_you_mean("olt", words, "--") == " (did you mean --old?)");
+  CHECK(lethe::did_you_mean("xyzzy", words).empty());
+  CHECK(lethe::known_words("olt", words) == "did you mean old? Expected old, new");
+  CHECK(lethe::known_words("xyzzy", words) == "expected old, new");
+  CHECK(lethe::known_words("olt", {}) == "there is none");
+}

@@ -184,8 +184,7 @@ std::string Options::suggestion(std::string_view name, std::string_view before) 
                                                                    {"max-tokens", "max-new-tokens"}};
   for (const auto& [elsewhere, here] : kElsewhere)
     if (dashed == elsewhere && find(here)) return fmt::format(" (here it is {}{})", before, here);
-  const std::string nearest = nearest_word(dashed, names);
-  return nearest.empty() ? "" : fmt::format(" (did you mean {}{}?)", before, nearest);
+  return did_you_mean(dashed, names, before);
 }
 
 }  // namespace lethe

@@ -4,9 +4,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace lethe {
 
@@ -19,9 +19,10 @@ class Random {
   double uniform();            // [0, 1), 53 bits
   double normal();             // mean 0, standard deviation 1 (Box and Muller)
 
-  template <typename T>
-  void shuffle(std::vector<T>& values) {  // Fisher and Yates
-    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
+  template <typename Values>
+  void shuffle(Values& values) {  // Fisher and Yates; a vector, an array, a span
+    const std::span all(values);
+    for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[below(i)]);
   }
 
  private:

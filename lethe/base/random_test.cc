@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <span>
+#include <vector>
 
 using lethe::Random;
 
@@ -47,6 +50,17 @@ TEST_CASE("shuffle keeps every element") {
   std::vector<int> w = v;
   Random(3, "shuffle").shuffle(w);
   CHECK(w != v);
+  std::array<int, 100> array;
+  std::iota(array.begin(), array.end(), 0);
+  Random(3, "shuffle").shuffle(array);
+  CHECK(std::equal(array.begin(), array.end(), w.begin()));  // the same numbers, whatever holds them
+  std::vector<int> longer(102, -1);
+  std::copy(v.begin(), v.end(), longer.begin() + 1);
+  std::span inside = std::span(longer).subspan(1, 100);
+  Random(3, "shuffle").shuffle(inside);
+  CHECK(std::equal(inside.begin(), inside.end(), w.begin()));
+  CHECK(longer.front() == -1);
+  CHECK(longer.back() == -1);
   std::sort(w.begin(), w.end());
   CHECK(w == v);
 }

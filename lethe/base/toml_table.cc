@@ -160,9 +160,8 @@ void TomlTable::finish() const {
   const std::vector<std::string> left = unread();
   if (left.empty()) return;
   const std::vector<std::string> known(asked_.begin(), asked_.end());
-  const std::string nearest = nearest_word(left[0], known);
-  fail_usage("{}: there is no such key{}; expected {}", where(left[0]),
-             nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), fmt::join(known, ", "));
+  fail_usage("{}: there is no such key{}; expected {}", where(left[0]), did_you_mean(left[0], known),
+             fmt::join(known, ", "));
 }
 
 }  // namespace lethe

@@ -53,10 +53,12 @@ constexpr size_t kFewestSubjects = 10;
 // zero.
 class Numbering {
  public:
+  Numbering() = default;  // of a probe that updates none
   explicit Numbering(const std::vector<ProbeInput>& train) {
-    std::unordered_map<int32_t, std::set<int64_t>> subjects;
+    std::unordered_map<int32_t, std::set<int64_t>> subjects;  // of each token, up to kFewestSubjects
     for (const ProbeInput& input : train)
-      for (const int32_t id : input.ids) subjects[id].insert(input.subject);
+      for (const int32_t id : input.ids)
+        if (std::set<int64_t>& some = subjects[id]; some.size() < kFewestSubjects) some.insert(input.subject);
     for (const ProbeInput& input : train)
       for (const int32_t id : input.ids)
         if (subjects[id].size() >= kFewestSubjects) numbers_.try_emplace(id, static_cast<int32_t>(numbers_.size()));
@@ -109,7 +111,7 @@ class Prober {
         options_(options),
         D_(model.transformer.config().hidden_size),
         positions_(std::ssize(train.at(0).rows)),
-        numbering_(train) {
+        numbering_(shifts() ? Numbering(train) : Numbering()) {
     const bool own = options.classifier == ProbeClassifier::kUnembedding;
     if (!shifts() || (own && options.norm == ProbeNorm::kBatch)) features_ = read_all(train_);
     for (size_t k = 0; k < targets.size(); ++k) {
@@ -244,15 +246,18 @@ class Prober {
     for (size_t k = 0; k < targets_.size(); ++k) {
       ProbeScores s = guesses(targets_[k]);
       s.predicted.resize(test_.size() * static_cast<size_t>(positions_));
-      const auto predict = [&](int64_t first, const Tensor& hidden_ND) {
-        heads_[k].predict(hidden_ND,
-                          std::span(s.predicted)
-                              .subspan(static_cast<size_t>(first * positions_), static_cast<size_t>(hidden_ND.rows)));
+      const auto predict = [&](int64_t row, const Tensor& hidden_ND) {
+        heads_[k].predict(
+            hidden_ND, std::span(s.predicted).subspan(static_cast<size_t>(row), static_cast<size_t>(hidden_ND.rows)));
       };
-      if (shifts())
-        read_shifted(test_, &heads_[k], predict);
-      else
-        predict(0, Tensor(features.data(), std::ssize(test_) * positions_, D_));
+      if (shifts()) {
+        read_shifted(test_, &heads_[k],
+                     [&](int64_t first, const Tensor& hidden_ND) { predict(first * positions_, hidden_ND); });
+      } else {
+        const Tensor all_ND(features.data(), std::ssize(test_) * positions_, D_);
+        for (int64_t row = 0; row < all_ND.rows; row += kTokensAtOnce)  // the heads' memory is bounded, too
+          predict(row, all_ND.row_range(row, std::min(kTokensAtOnce, all_ND.rows - row)));
+      }
       s.accuracy.assign(static_cast<size_t>(positions_), 0.0);
       for (size_t i = 0; i < s.predicted.size(); ++i) {
         const size_t at = i % static_cast<size_t>(positions_), input = i / static_cast<size_t>(positions_);

@@ -1,6 +1,7 @@
 #include "lethe/measure/probe_facts.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 
@@ -10,6 +11,19 @@
 
 namespace lethe::measure {
 namespace {
+
+// The last place where `part` stands in `text` as words of their own, not "Ann" in "Annapolis"; npos: nowhere. By
+// ASCII's letters: scripts with others may have no space between words.
+size_t rfind_words(const std::string& text, const std::string& part) {
+  const auto joined = [&](size_t at) {  // with the character before
+    const auto is_letter = [&](size_t i) { return std::isalnum(static_cast<unsigned char>(text[i])) != 0; };
+    return at > 0 && at < text.size() && is_letter(at - 1) && is_letter(at);
+  };
+  size_t at = text.rfind(part);
+  while (at != std::string::npos && (joined(at) || joined(at + part.size())))
+    at = at == 0 ? std::string::npos : text.rfind(part, at - 1);
+  return at;
+}
 
 struct Asked {
   std::string where, subject, answer, text;
@@ -30,7 +44,7 @@ Asked asked(const facts::Record& record) {
   }
   check(!a.subject.empty(), "{}: no subject, at whose last token a probe reads", a.where);
   check(!a.answer.empty(), "{}: the answer is empty: it is the class that a probe looks for", a.where);
-  const size_t at = prompt.rfind(a.subject);
+  const size_t at = rfind_words(prompt, a.subject);
   a.text = at == std::string::npos ? a.subject : prompt.substr(0, at + a.subject.size());
   return a;
 }

@@ -3,9 +3,9 @@
 //   {"subject", "answer", "prompt"?}   the classes are the answers
 //   any format of facts (facts/facts.h) with a subject: the classes are the old answers, which the model is believed to
 //                                      know; the new ones, where the file has no old ones
-// A prompt in which the subject stands is read up to the subject's end; else the subject alone is. The tokenizer's
-// default special tokens stand before it; where there are none, the token of the text's begin, if the tokenizer has
-// one: nothing can be read of a model at its very first token.
+// A prompt in which the subject stands, as words of its own, is read up to the end of the last such place; else the
+// subject alone is. The tokenizer's default special tokens stand before it; where there are none, the token of the
+// text's begin, if the tokenizer has one: nothing can be read of a model at its very first token.
 #pragma once
 #include <string>
 #include <vector>

@@ -84,6 +84,20 @@ TEST_CASE("a prompt is read up to the subject's end, and a subject stays in one 
   for (const ProbeInput& input : probe.test) CHECK_FALSE(trained.contains(last(input)));
 }
 
+TEST_CASE("a subject inside of a word is none") {
+  const auto read_of = [](const std::string& subject, const std::string& prompt) {
+    std::string text = line(subject, "x", R"(, "prompt": ")" + prompt + "\"");
+    for (const char* other : {"b", "c", "d"}) text += line(other, other[0] == 'b' ? "x" : "y");
+    return read(text).texts.at(0);
+  };
+  CHECK(read_of("Ann", "Does Ann live in Annapolis") == "Does Ann");
+  CHECK(read_of("Ann", "Ann and JoAnn know Ann's Anna") == "Ann and JoAnn know Ann");
+  CHECK(read_of("Ann", "Annapolis lies in") == "Ann");
+  CHECK(read_of("Ann", "JoAnn and Annapolis") == "Ann");
+  CHECK(read_of("Yahoo!", "Is Yahoo!a firm") == "Is Yahoo!");
+  CHECK(read_of("\u6771\u4eac", "Now \u6771\u4eac\u306f") == "Now \u6771\u4eac");
+}
+
 TEST_CASE("records in a format of facts give the old answer as the class") {
   std::string text;
   for (const char* subject : {"Ann", "Bob", "Cid", "Dan"})

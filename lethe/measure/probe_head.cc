@@ -16,6 +16,25 @@ Tensor sized(std::vector<float>& memory, int64_t rows, int64_t cols) {
   return {memory.data(), rows, cols};
 }
 
+struct Spread {
+  std::vector<double> sum, squares;  // of each column; squares: of the distances from its mean
+};
+
+Spread spread_of(const Tensor& x_ND) {
+  const auto columns = static_cast<size_t>(x_ND.cols);
+  Spread spread{std::vector<double>(columns), std::vector<double>(columns)};
+  auto& [sum, squares] = spread;
+  for (int64_t i = 0; i < x_ND.rows; ++i)
+    for (size_t j = 0; j < columns; ++j) sum[j] += x_ND.f32()[i * x_ND.stride + static_cast<int64_t>(j)];
+  for (int64_t i = 0; i < x_ND.rows; ++i)
+    for (size_t j = 0; j < columns; ++j) {
+      const double from_mean =
+          x_ND.f32()[i * x_ND.stride + static_cast<int64_t>(j)] - sum[j] / static_cast<double>(x_ND.rows);
+      squares[j] += from_mean * from_mean;
+    }
+  return spread;
+}
+
 }  // namespace
 
 ProbeHead::ProbeHead(const ProbeShape& shape, uint64_t seed, uint64_t index) : shape_(shape) {
@@ -58,10 +77,12 @@ void ProbeHead::freeze_classifier(const Tensor& w_CD, const Tensor& hidden_ND) {
   tensor::convert(w_CD, p_.w_CD);
   tensor::fill_zero(p_.c);
   if (shape_.norm != ProbeNorm::kBatch) return;
-  normalise(hidden_ND, sized(z_, hidden_ND.rows, shape_.hidden_size), true);
-  for (int64_t j = 0; j < shape_.hidden_size; ++j) {
-    p_.bias.f32()[j] = mean_[static_cast<size_t>(j)];
-    p_.scale.f32()[j] = 1 / rstd_[static_cast<size_t>(j)];
+  const auto [sum, squares] = spread_of(hidden_ND);
+  const auto n = static_cast<double>(hidden_ND.rows);
+  for (size_t j = 0; j < sum.size(); ++j) {
+    running_mean_[j] = p_.bias.f32()[j] = static_cast<float>(sum[j] / n);
+    running_variance_[j] = static_cast<float>(squares[j] / n);
+    p_.scale.f32()[j] = std::sqrt(running_variance_[j] + kEpsilon);
   }
 }
 
@@ -95,16 +116,7 @@ void ProbeHead::normalise(const Tensor& hidden_ND, const Tensor& z_ND, bool trai
   std::vector<float> variance = running_variance_;
   mean_ = running_mean_;
   if (train) {
-    std::vector<double> sum(static_cast<size_t>(D)), squares(static_cast<size_t>(D));
-    const auto each = [&](const auto& body) {
-      for (int64_t i = 0; i < N; ++i)
-        for (int64_t j = 0; j < D; ++j) body(static_cast<size_t>(j), hidden_ND.f32()[i * hidden_ND.stride + j]);
-    };
-    each([&](size_t j, double x) { sum[j] += x; });
-    each([&](size_t j, double x) {
-      const double from_mean = x - sum[j] / static_cast<double>(N);
-      squares[j] += from_mean * from_mean;
-    });
+    const auto [sum, squares] = spread_of(hidden_ND);
     const auto n = static_cast<double>(N);
     for (size_t j = 0; j < mean_.size(); ++j) {
       mean_[j] = static_cast<float>(sum[j] / n);

@@ -36,7 +36,7 @@ class ProbeHead {
   ProbeHead(ProbeHead&&) = default;
 
   // From here on the classifier is these rows, without a bias, and is not trained; BatchNorm starts as one that leaves
-  // hidden states as they are, given some of them (LayerNorm needs none).
+  // hidden states as they are, its running averages included, given some of them (LayerNorm needs none).
   void freeze_classifier(const Tensor& w_CD, const Tensor& hidden_ND);
 
   // shift_TD = A[tokens] B^T. Rank > 0.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "lethe/base/error.h"
 #include "lethe/measure/told.h"
+#include "lethe/run/progress.h"
 
 namespace lethe::measure {
 namespace {
@@ -13,12 +15,7 @@ namespace {
 using world::Attribute;
 
 constexpr size_t kAcquaintances = 100;
-
-int32_t end_of_text(const text::Tokenizer& tokenizer) {
-  const std::optional<int32_t> id = tokenizer.eos_id() ? tokenizer.eos_id() : tokenizer.bos_id();
-  check(id.has_value(), "the model's tokenizer names no end-of-text token, behind which a probe reads");
-  return *id;
-}
+constexpr int64_t kLivesTokens = 2048;  // of them at a time, and the rest of a life
 
 // All values that a probe tells apart: of birth dates the months.
 std::vector<std::string> probed_values(Attribute attribute) {
@@ -60,11 +57,10 @@ WorldTarget meaning_of(const text::Tokenizer& tokenizer, Attribute attribute, bo
 }
 
 ProbeInput input_at_values(const text::Tokenizer& tokenizer, const world::Biography& biography, int32_t start) {
-  const ToldTokens told = told_tokens(tokenizer, biography);
-  ProbeInput input{{start}, {}, biography.person, biography.person};
-  // With the token before the text, the row before a value has the value's index in the text.
-  for (const int64_t first : told.first) input.rows.push_back(static_cast<int32_t>(first));
-  input.ids.insert(input.ids.end(), told.ids.begin(), told.ids.begin() + told.first.back());
+  const ToldTokens told = told_behind(start, tokenizer, biography);
+  ProbeInput input{{}, {}, biography.person, biography.person};
+  for (const int64_t first : told.first) input.rows.push_back(static_cast<int32_t>(first - 1));
+  input.ids.assign(told.ids.begin(), told.ids.begin() + told.first.back());
   return input;
 }
 
@@ -91,16 +87,34 @@ world::Biography told_of(world::Biography biography, const std::string& name, co
   return biography;
 }
 
-// A biography whose values' first tokens are the targets.
-text::Example question(const text::Tokenizer& tokenizer, const world::Biography& biography, int32_t start) {
-  const ToldTokens told = told_tokens(tokenizer, biography);
-  text::Example example{{start}, {text::kNoTarget}};
-  example.append(std::span(told.ids).first(static_cast<size_t>(told.first.back()) + 1), false);
+// A biography up to its last value: what the P-probe reads of it, the first tokens of the values as targets.
+void add_life(model::Batch& batch, const ToldTokens& told) {
+  const int64_t begin = batch.tokens(), length = told.first.back();
+  batch.spans.push_back({begin, length, 0, 0});
+  batch.ids.insert(batch.ids.end(), told.ids.begin(), told.ids.begin() + length);
+  for (int64_t i = 0; i < length; ++i) batch.positions.push_back(static_cast<int32_t>(i));
   for (const int64_t first : told.first) {
-    const auto at = static_cast<size_t>(first);
-    example.labels[at + 1] = told.ids[at];
+    batch.target_rows.push_back(static_cast<int32_t>(begin + first - 1));
+    batch.target_ids.push_back(told.ids[static_cast<size_t>(first)]);
   }
-  return example;
+}
+
+// The mean loss of each life's values.
+std::vector<double> losses_of(const NamedModel& model, const std::vector<ToldTokens>& lives) {
+  std::vector<double> losses;
+  run::Progress progress("probe: people", std::ssize(lives), "lives");
+  while (losses.size() < lives.size()) {
+    model::Batch batch;
+    for (size_t i = losses.size(); i < lives.size() && batch.tokens() < kLivesTokens; ++i) add_life(batch, lives[i]);
+    const model::TargetScores scores = score_batch(model, batch);
+    for (auto at = scores.nll.begin(); at != scores.nll.end();) {
+      const auto values = std::ssize(lives[losses.size()].first);
+      losses.push_back(std::accumulate(at, at + values, 0.0) / static_cast<double>(values));
+      at += values;
+    }
+    progress.update(std::ssize(losses));
+  }
+  return losses;
 }
 
 }  // namespace
@@ -150,6 +164,7 @@ WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokeniz
 }
 
 Acquaintance acquaintance(const NamedModel& model, const world::World& world, const text::Tokenizer& tokenizer) {
+  model::check_causal(model.transformer.config(), model.name, "be asked whether it has seen people");
   const int32_t start = end_of_text(tokenizer);
   std::vector<const world::Biography*> chosen;
   for (const world::Biography& biography : world.biographies) {
@@ -158,22 +173,22 @@ Acquaintance acquaintance(const NamedModel& model, const world::World& world, co
       chosen.push_back(&biography);
     if (chosen.size() == kAcquaintances) break;
   }
-  std::vector<text::Example> examples;  // own name, other name, own name ...
+  std::vector<ToldTokens> lives;  // own name, other name, own name ...
   for (size_t i = 0; i < chosen.size(); ++i) {
     const auto name = [&](size_t of) {
       return world.people[static_cast<size_t>(chosen[of % chosen.size()]->person)].full_name();
     };
-    examples.push_back(question(tokenizer, *chosen[i], start));
-    examples.push_back(question(tokenizer, told_of(*chosen[i], name(i), name(i + 1)), start));
+    ToldTokens own = told_behind(start, tokenizer, *chosen[i]),
+               other = told_behind(start, tokenizer, told_of(*chosen[i], name(i), name(i + 1)));
+    if (std::max(own.first.back(), other.first.back()) > model.transformer.config().max_positions) continue;
+    lives.push_back(std::move(own));
+    lives.push_back(std::move(other));
   }
-  std::vector<double> nll;
-  score_examples(model, examples, "probe: people", [&](size_t, const model::TargetScores& scores) {
-    double sum = 0;
-    for (const float x : scores.nll) sum += x;
-    nll.push_back(sum / static_cast<double>(scores.nll.size()));
-  });
   Acquaintance result;
-  const auto n = static_cast<double>(chosen.size());
+  result.people = std::ssize(lives) / 2;
+  if (result.people < 2) return result;
+  const std::vector<double> nll = losses_of(model, lives);
+  const auto n = static_cast<double>(result.people);
   double squares = 0;
   for (size_t i = 0; i + 1 < nll.size(); i += 2) {
     result.nll += nll[i] / n;
@@ -181,7 +196,7 @@ Acquaintance acquaintance(const NamedModel& model, const world::World& world, co
   }
   const double gain = result.nll_of_others - result.nll;
   for (size_t i = 0; i + 1 < nll.size(); i += 2) squares += std::pow(nll[i + 1] - nll[i] - gain, 2);
-  result.seen = chosen.size() > 1 && gain > 3 * std::sqrt(squares / (n - 1) / n);
+  result.seen = gain > 3 * std::sqrt(squares / (n - 1) / n);
   return result;
 }
 

@@ -40,9 +40,11 @@ WorldProbe world_probe(const world::World& world, const text::Tokenizer& tokeniz
                        const std::vector<world::Attribute>& attributes,
                        ProbeClassifier classifier = ProbeClassifier::kTrained);
 
-// Whether a model has seen a world's people: its mean loss on the first tokens of the values in biographies, and the
-// same where each is told of somebody else. Of 100 people at most, the celebrities left out.
+// Whether a causal model has seen a world's people: its mean loss on the first tokens of the values in biographies, and
+// the same where each is told of somebody else. Of the first 100 people, but for celebrities and for those whose
+// biography up to its last value is longer than the model's positions.
 struct Acquaintance {
+  int64_t people = 0;  // of fewer than two nothing else can be said
   double nll = 0, nll_of_others = 0;
   bool seen = false;  // the first is the smaller one, by more than three standard errors of the difference
 };

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "lethe/base/error.h"
-#include "lethe/base/interrupt.h"
 #include "lethe/measure/answers.h"
+#include "lethe/measure/told.h"
 #include "lethe/model/beam_search.h"
 #include "lethe/run/progress.h"
 #include "lethe/text/template.h"
@@ -21,15 +20,13 @@ std::vector<std::vector<int32_t>> masked_answers(const NamedModel& model, const 
   std::vector<std::vector<int32_t>> answers;
   run::Progress progress(label, std::ssize(examples), "answers");
   while (answers.size() < examples.size()) {
-    if (interrupted()) throw Interrupted("interrupted while measuring");
     std::vector<const text::Example*> chosen;
     int64_t tokens = 0;
     for (size_t i = answers.size(); i < examples.size() && tokens < kMaskedTokens; ++i) {
       chosen.push_back(&examples[i]);
       tokens += examples[i].size();
     }
-    model::TargetScores scores;
-    model.transformer.score(train::pack_masked(chosen, mask), scores);
+    const model::TargetScores scores = score_batch(model, train::pack_masked(chosen, mask));
     auto at = scores.argmax.begin();
     for (const text::Example* example : chosen) {
       answers.emplace_back(at, at + example->target_count());
@@ -95,11 +92,7 @@ OrderedJson QuestionScores::json() const {
 
 text::Example question_example(const text::Tokenizer& tokenizer, const world::Question& question, bool with_end) {
   text::Example example = text::encode_apart(tokenizer, question.prompt, question.completion);
-  if (with_end) {
-    const std::optional<int32_t> end = tokenizer.eos_id();
-    check(end.has_value(), "the tokenizer names no end-of-text token");
-    example.append(std::vector{*end}, true);
-  }
+  if (with_end) example.append(std::vector{end_of_text(tokenizer)}, true);
   return example;
 }
 

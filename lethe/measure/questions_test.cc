@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
+#include "lethe/base/error.h"
 #include "lethe/measure/measure_testing.h"
 #include "lethe/model/new_model.h"
 
@@ -105,4 +108,9 @@ TEST_CASE("answers of a model that reads both ways: every hidden token must be r
   check_score(of(scores, Attribute::kCompany), 120, 0, 0);
   check_score(of(scores, Attribute::kUniversity), 120, 100, 100);
   CHECK(spoken_answers(model, tiny.tokenizer, {questions[0], questions[2]}) == std::vector<std::string>{"DD", "DDD"});
+
+  transformer.parameters().set(embedding, std::vector<float>(rows.size(), NAN).data());
+  const char* const error = "planted: the model's outputs are not numbers";
+  CHECK_THROWS_WITH_AS(answer_questions(model, tiny.tokenizer, questions, "ask"), doctest::Contains(error), Error);
+  CHECK_THROWS_WITH_AS(spoken_answers(model, tiny.tokenizer, questions), doctest::Contains(error), Error);
 }

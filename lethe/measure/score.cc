@@ -28,13 +28,8 @@ bool same_prompt(const text::Example& a, const text::Example& b) {
 }
 
 model::TargetScores score(const NamedModel& model, const model::Batch& batch) {
-  if (interrupted()) throw Interrupted("interrupted while measuring");
   model::check_causal(model.transformer.config(), model.name, "be scored by the tokens that it predicts next");
-  model::TargetScores scores;
-  if (batch.targets() > 0) model.transformer.score(batch, scores);
-  for (const float nll : scores.nll)
-    check(std::isfinite(nll), "{}: the model's outputs are not numbers (the loss of a token is {})", model.name, nll);
-  return scores;
+  return score_batch(model, batch);
 }
 
 // One forward pass: prompts once, each answer as a span that sees its prompt.
@@ -90,6 +85,15 @@ class SharedBatch {
 };
 
 }  // namespace
+
+model::TargetScores score_batch(const NamedModel& model, const model::Batch& batch) {
+  if (interrupted()) throw Interrupted("interrupted while measuring");
+  model::TargetScores scores;
+  if (batch.targets() > 0) model.transformer.score(batch, scores);
+  for (const float nll : scores.nll)
+    check(std::isfinite(nll), "{}: the model's outputs are not numbers (the loss of a token is {})", model.name, nll);
+  return scores;
+}
 
 double AnswerScore::token_accuracy(const std::vector<int32_t>& expected) const {
   check(expected.size() == argmax.size(), "{} tokens were compared with {}", argmax.size(), expected.size());

@@ -25,6 +25,9 @@ struct NamedModel {
   std::string name;
 };
 
+// What a forward pass says of a batch's targets. Error: that is no number. Throws Interrupted after Ctrl-C.
+model::TargetScores score_batch(const NamedModel& model, const model::Batch& batch);
+
 // Scores the targets of each example (the answer is its run of targets, to its end), in order. Neighbours with one
 // prompt share its computation.
 std::vector<AnswerScore> score_answers(const NamedModel& model, const std::vector<text::Example>& examples,

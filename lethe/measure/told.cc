@@ -1,10 +1,18 @@
 #include "lethe/measure/told.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "lethe/base/error.h"
 
 namespace lethe::measure {
+
+int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where) {
+  const std::optional<int32_t> id = tokenizer.eos_id() ? tokenizer.eos_id() : tokenizer.bos_id();
+  check(id.has_value(), "{}: the tokenizer names no end-of-text token, expected an eos_token in tokenizer_config.json",
+        where.string());
+  return *id;
+}
 
 ToldTokens told_tokens(const text::Tokenizer& tokenizer, const world::Biography& biography) {
   ToldTokens told{tokenizer.encode(biography.text, false), {}, {}};
@@ -19,6 +27,14 @@ ToldTokens told_tokens(const text::Tokenizer& tokenizer, const world::Biography&
     told.first.push_back(std::ssize(before));
     told.end.push_back(std::ssize(tokenizer.encode(std::string_view(biography.text).substr(0, attribute.end), false)));
   }
+  return told;
+}
+
+ToldTokens told_behind(int32_t end, const text::Tokenizer& tokenizer, const world::Biography& biography) {
+  ToldTokens told = told_tokens(tokenizer, biography);
+  told.ids.insert(told.ids.begin(), end);
+  for (std::vector<int64_t>* places : {&told.first, &told.end})
+    for (int64_t& place : *places) ++place;
   return told;
 }
 

@@ -12,12 +12,15 @@ namespace lethe::run {
 namespace {
 
 constexpr double kWidth = 360;
+constexpr double kCharacter = 6.2;           // about the width of one
 constexpr size_t kColours = 7, kDashes = 4;  // as page_style.h has them
 constexpr size_t kMostPoints = 400;          // more than the chart has pixels is only a larger file
 
 using Points = std::vector<std::pair<double, double>>;
 
 bool drawable(double x) { return std::abs(x) < 1e100; }  // finite, and so are differences
+
+double width_of(const std::string& text) { return kCharacter * static_cast<double>(letters(text)); }
 
 struct Axis {
   double low = 0, high = 1, step = 1;
@@ -33,6 +36,7 @@ struct Axis {
     if (size >= 1e9 || size < 1e-4) return fmt::format("{:.3g}", tick);
     if (step >= 1e6) return fmt::format("{:g}M", tick / 1e6);
     if (step >= 1e3) return fmt::format("{:g}k", tick / 1e3);
+    if (step < 1e-3) return fmt::format("{:.10g}", tick);
     return fmt::format("{:.{}f}", tick, std::max(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9))));
   }
 };
@@ -89,8 +93,9 @@ struct LegendEntry {
   std::string mark;  // in an svg of 24 x 10
 };
 
-std::string legend(const std::vector<LegendEntry>& entries) {
-  if (entries.size() < 2) return "";
+// None where the title says it all.
+std::string legend(const std::string& title, const std::vector<LegendEntry>& entries) {
+  if (entries.size() == 1 && (entries[0].name.empty() || entries[0].name == title)) return "";
   std::string html = R"(<ul class="legend">)";
   for (const LegendEntry& entry : entries) {
     html += fmt::format(R"(<li><svg viewBox="0 0 24 10" class="s{}" aria-hidden="true">{}</svg>{}</li>)",
@@ -102,7 +107,7 @@ std::string legend(const std::vector<LegendEntry>& entries) {
 }  // namespace
 
 std::string line_chart_html(const LineChart& chart) {
-  constexpr double kLeft = 38, kRight = kWidth - 8, kTop = 24, kBottom = 200, kHeight = 236;
+  constexpr double kLeft = 38, kRight = kWidth - 8, kTop = 24, kBottom = 200, kHeight = 236, kGap = 6;
   constexpr double kInf = std::numeric_limits<double>::infinity();
   std::vector<Points> lines;
   double x_low = kInf, x_high = -kInf, y_low = 0, y_high = chart.y_top;
@@ -115,11 +120,22 @@ std::string line_chart_html(const LineChart& chart) {
     }
   }
   if (x_low > x_high) return nothing_to_draw(chart.title, chart.note);
-  if (x_low == x_high) x_low -= 1, x_high += 1;  // one point stands in the middle
+  std::vector<std::pair<double, std::string>> x_ticks, y_ticks;
+  if (x_low == x_high) {  // one point stands in the middle
+    x_ticks.emplace_back(x_low, number_text(x_low));
+    x_low -= 1, x_high += 1;
+  }
   const Axis x_axis = make_axis(x_low, x_high, 6, whole ? 1 : 0);
+  if (x_ticks.empty())
+    for (const double tick : x_axis.ticks()) x_ticks.emplace_back(tick, x_axis.text(tick));
   Axis y_axis = make_axis(y_low, y_high, 4, 0);
   y_axis.high = y_axis.step * std::ceil(y_axis.high / y_axis.step - 1e-6);
-  const auto at_x = [&](double x) { return kLeft + (x - x_axis.low) / (x_axis.high - x_axis.low) * (kRight - kLeft); };
+  double left = kLeft;
+  for (const double tick : y_axis.ticks()) {
+    y_ticks.emplace_back(tick, y_axis.text(tick));
+    left = std::max(left, width_of(y_ticks.back().second) + kGap);
+  }
+  const auto at_x = [&](double x) { return left + (x - x_axis.low) / (x_axis.high - x_axis.low) * (kRight - left); };
   const auto at_y = [&](double y) {
     return kBottom - (y - y_axis.low) / (y_axis.high - y_axis.low) * (kBottom - kTop);
   };
@@ -127,25 +143,27 @@ std::string line_chart_html(const LineChart& chart) {
   std::vector<LegendEntry> entries;
   const auto style_of = [&](size_t i) {  // its colour, and the class of its path
     const size_t colour = chart.lines[i].colour.value_or(i) % kColours;
-    return std::pair(colour, chart.lines[i].faint ? "line faint" : fmt::format("line dash{}", colour % kDashes));
+    const size_t dash = (colour + i / kColours) % kDashes;  // another one where colours come again
+    return std::pair(colour, chart.lines[i].faint ? "line faint" : fmt::format("line dash{}", dash));
   };
   for (size_t i = 0; i < chart.lines.size(); ++i) {
     const auto [colour, style] = style_of(i);
     entries.push_back({chart.lines[i].name, colour, fmt::format(R"(<path class="{}" d="M1 5H23"/>)", style)});
   }
-  std::string html = figure_begin(chart.title, chart.note) + legend(entries);
+  std::string html = figure_begin(chart.title, chart.note) + legend(chart.title, entries);
   html += svg_begin(fmt::format("{}: {} by {}", chart.title, chart.y_label, chart.x_label), kHeight);
-  for (const double tick : y_axis.ticks()) {
+  for (const auto& [tick, text] : y_ticks) {
     html +=
         fmt::format(
             R"(<path class="gridline" d="M{:.1f} {:.1f}H{:.1f}"/><text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)",
-            kLeft, at_y(tick), kRight, kLeft - 6, at_y(tick) + 4, y_axis.text(tick)) +
+            left, at_y(tick), kRight, left - kGap, at_y(tick) + 4, text) +
         "\n";
   }
-  html += fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)", kLeft, kBottom, kRight) + "\n";
-  for (const double tick : x_axis.ticks()) {
-    html += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)", at_x(tick), kBottom + 15,
-                        x_axis.text(tick)) +
+  html += fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}H{:.1f}"/>)", left, kBottom, kRight) + "\n";
+  for (const auto& [tick, text] : x_ticks) {
+    const bool fits = at_x(tick) + width_of(text) / 2 <= kWidth;
+    html += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)", fits ? at_x(tick) : kWidth,
+                        kBottom + 15, fits ? "middle" : "end", text) +
             "\n";
   }
   html += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text><text x="0" y="10">{}</text>)", kRight,
@@ -170,19 +188,18 @@ std::string line_chart_html(const LineChart& chart) {
 }
 
 std::string bar_chart_html(const BarChart& chart) {
-  constexpr double kBar = 11, kGap = 2, kBetween = 11, kCharacter = 6.2;
+  constexpr double kBar = 11, kGap = 2, kBetween = 11, kBeside = 7;
   double top = chart.top;
   double name_width = 0, value_width = 0;
-  const auto width_of = [](const std::string& text) { return 7 + kCharacter * static_cast<double>(text.size()); };
   for (const Bars& bars : chart.series) {
     for (const double value : bars.values) {
       if (!drawable(value)) continue;
       top = std::max(top, value);
-      value_width = std::max(value_width, width_of(chart.text(value)));
+      value_width = std::max(value_width, kBeside + width_of(chart.text(value)));
     }
   }
   if (value_width == 0) return nothing_to_draw(chart.title, chart.note);
-  for (const std::string& name : chart.categories) name_width = std::max(name_width, width_of(name));
+  for (const std::string& name : chart.categories) name_width = std::max(name_width, kBeside + width_of(name));
   const double left = std::min(name_width, 0.45 * kWidth);
   const double group = static_cast<double>(chart.series.size()) * (kBar + kGap) + kBetween;
   const double scale = top > 0 ? (kWidth - left - std::min(value_width, 0.3 * kWidth)) / top : 0;
@@ -191,11 +208,11 @@ std::string bar_chart_html(const BarChart& chart) {
   for (const Bars& bars : chart.series) {
     entries.push_back({bars.name, bars.colour, R"(<path class="fill" d="M7 0h10v10h-10z"/>)"});
   }
-  std::string html = figure_begin(chart.title, chart.note) + legend(entries);
+  std::string html = figure_begin(chart.title, chart.note) + legend(chart.title, entries);
   html += svg_begin(chart.title, group * static_cast<double>(chart.categories.size()));
   for (size_t c = 0; c < chart.categories.size(); ++c) {
     const double y = group * static_cast<double>(c) + kBetween / 2;
-    html += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", left - 7,
+    html += fmt::format(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", left - kBeside,
                         y + (group - kBetween) / 2 + 3, escape_html(chart.categories[c]));
     for (size_t s = 0; s < chart.series.size(); ++s) {
       const auto& values = chart.series[s].values;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lethe/base/json.h"
@@ -60,7 +61,16 @@ std::string percent_text(double percent) {
   return fmt::format("{}{:.1f}\u202F%", rounded < 0 ? "−" : "", std::abs(rounded));
 }
 
-std::string number_text(double number) { return std::isfinite(number) ? fmt::format("{:.4g}", number) : "–"; }
+std::string number_text(double number) {
+  if (!std::isfinite(number)) return "–";
+  const double size = std::abs(number);
+  if (size < 1e15 && (size >= 1e3 || number == std::floor(number))) return fmt::format("{:.0f}", number);
+  return fmt::format("{:.4g}", number);
+}
+
+size_t letters(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
 
 std::string table_html(const Table& table) {
   std::string html = R"(<div class="scroll"><table>)";

@@ -1,6 +1,7 @@
 // Parts of the HTML pages that Lethe writes: one file, no network, no script; readable on a phone, in print, light and
 // dark. Names that end in _html hold HTML; every other text is plain and is escaped here.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,10 @@ namespace lethe::run {
 std::string escape_html(std::string_view text);
 
 std::string percent_text(double percent);  // "98.7 %", the space narrow and unbreakable; "–" where it is not finite
-std::string number_text(double number);    // four digits that matter: "1234", "0.08312", "5e-05"; "–" likewise
+// Four digits that matter: "1234", "0.08312", "5e-05"; of what is whole or large all before the point: "163840". "–"
+// likewise.
+std::string number_text(double number);
+size_t letters(std::string_view text);  // how many a reader sees: UTF-8's bytes that continue one do not count
 
 struct Table {
   std::string caption;

@@ -31,7 +31,8 @@ h2 { margin: 0 0 .3rem; padding-top: .9rem; border-top: 1px solid var(--rule); f
 .lead { max-width: 42rem; margin: 0 0 1.2rem; color: var(--soft); font-size: .96rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 2rem 2.5rem; align-items: start; }
 .grid > * { min-width: 0; max-width: 30rem; }
-td small { display: block; color: var(--soft); font-size: .76rem; line-height: 1.2; } .grid + table, .scroll + .scroll { margin-top: 1.6rem; }
+.grid + table, .scroll + .scroll, .scroll + figure { margin-top: 1.6rem; }
+td small { display: block; color: var(--soft); font-size: .76rem; line-height: 1.2; } .heat td small { color: var(--ink); }
 .scroll > table:not([class]) td, .heat td { white-space: nowrap; }
 .heat th:not(:first-child) { text-align: center; padding-right: .9rem; }
 .heat td { text-align: center; padding-right: .9rem; min-width: 2rem; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
@@ -85,6 +86,9 @@ footer { max-width: 60rem; margin: 0 auto; padding: 0 1.5rem 3rem; color: var(--
 @media print { @page { margin: 16mm 14mm; } body { font-size: 10.5pt; background: none; } main { padding: 0; max-width: none; }
   section { margin-bottom: 1.6rem; } header { margin-bottom: 1.6rem; } .grid { grid-template-columns: 1fr 1fr; gap: 1.2rem 2rem; }
   figure, tr, .grid > *, pre, .lead { break-inside: avoid; } h2, .lead, caption { break-after: avoid; } .scroll { overflow: visible; }
+  table:not(.cases) { font-size: .7rem; } td small { font-size: .62rem; } th, td { padding-left: .35rem; }
+  .heat :is(th, td):not(:first-child) { padding-left: .2rem; padding-right: .2rem; } thead th { hyphens: auto; }
+  .scroll > table:not([class]) td, .heat td { white-space: normal; }
   details:not([open]) { display: none; } footer { padding: 0; } }
 )css";
 

@@ -23,6 +23,17 @@ TEST_CASE("numbers are rounded sensibly") {
   CHECK(number_text(5e-5) == "5e-05");
   CHECK(number_text(0.083123) == "0.08312");
   CHECK(number_text(INFINITY) == "–");
+  CHECK(number_text(80000) == "80000");
+  CHECK(number_text(-163840) == "-163840");
+  CHECK(number_text(163840.2) == "163840");
+  CHECK(number_text(9999.7) == "10000");
+  CHECK(number_text(12.3456) == "12.35");
+  CHECK(number_text(1e15) == "1e+15");
+}
+
+TEST_CASE("letters are counted, not bytes") {
+  CHECK(letters("Zoë 漢字") == 6);
+  CHECK(letters("") == 0);
 }
 
 TEST_CASE("tables and definitions escape every cell") {

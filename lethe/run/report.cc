@@ -31,14 +31,15 @@ std::string overview(const OrderedJson& results) {
 
 LineChart stage_chart(const std::string& stage) {
   LineChart chart{stage, "", "step", "loss", {{stage, {}}}};
-  if (stage == "train") chart.title = "Training";
+  if (stage == "train" || stage == "pretrain") chart.title = "Training";
   if (stage == "forget")
     chart.title = "Forget", chart.note = "training on the old answers; the movement is then subtracted";
   if (stage == "learn") chart.title = "Learn", chart.note = "training on the new answers";
   return chart;
 }
 
-std::string loss_curves(const std::vector<StepMetrics>& metrics) {
+// `what` the loss is the mean of.
+std::string loss_curves(const std::vector<StepMetrics>& metrics, const std::string& what) {
   std::vector<LineChart> charts;
   double top = 0;
   for (const StepMetrics& m : metrics) {
@@ -50,9 +51,10 @@ std::string loss_curves(const std::vector<StepMetrics>& metrics) {
   std::vector<std::string> items;
   for (LineChart& chart : charts) {
     chart.y_top = top;
+    chart.lines[0].name = chart.title;  // no legend: it is the only line
     items.push_back(line_chart_html(chart));
   }
-  return section_html("Loss", "Mean loss of a token of the answers, before each step of the optimiser.",
+  return section_html("Loss", fmt::format("Mean loss of {}, before each step of the optimiser.", what),
                       grid_html(items));
 }
 
@@ -76,32 +78,36 @@ std::string reproduction(const OrderedJson& results) {
   std::string html = "<pre><code>" + escape_html(text_at(results, "command")) + "</code></pre>\n";
   std::vector<std::pair<std::string, std::string>> settings;
   if (const OrderedJson& all = field_at(results, {"settings"}); all.is_object()) {
-    for (const auto& [name, value] : all.items()) settings.emplace_back(name, text_of(value));
+    for (const auto& [name, value] : all.items())  // numbers to the last digit, so that they repeat the run
+      settings.emplace_back(name, value.is_number() ? json_text(value) : text_of(value));
   }
-  return section_html("The same again",
-                      "The command, and every setting as it was resolved; config.toml beside this page holds them too.",
-                      html + definitions_html(settings));
+  return section_html(
+      "The same again",
+      "The command, and every setting as it was resolved; config.toml in the run folder holds them, too.",
+      html + definitions_html(settings));
 }
 
 }  // namespace
 
 Page page_of_training(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
   const bool from_nothing = text_at(results, "method") == "pretrain";
-  const std::string summary = fmt::format(
-      "{} examples, {} steps ({} epochs) by {}; the last step's loss was {}.", text_of(field_at(results, {"examples"})),
-      text_of(field_at(results, {"steps"})), number_text(number_at(results, {"epochs"})), text_at(results, "method"),
-      number_text(number_at(results, {"loss"})));
+  const std::string method = from_nothing ? "" : " by " + text_at(results, "method");
+  const std::string summary =
+      fmt::format("{} {}, {} steps ({} passes){}; the last step's loss was {}.", text_at(results, "examples"),
+                  from_nothing ? "texts" : "examples", text_at(results, "steps"),
+                  number_text(number_at(results, {"epochs"})), method, number_text(number_at(results, {"loss"})));
   std::string curves;
   if (const OrderedJson& points = field_at(results, {"learning_curves"}); points.is_array() && !points.empty())
     curves = section_html("Learning curves",
                           "How often the first token of a fact is the model's own choice, within biographies and asked "
                           "by questions, of people whom training asks about and of the others.",
                           line_chart_html(learning_curves("Facts that it knows", points)));
-  return {from_nothing ? "Lethe pretrain" : "Lethe finetune",
-          name_of(text_at(results, "model")) + (from_nothing ? ", trained from nothing" : ", fine-tuned"),
-          escape_html(summary),
-          overview(results) + curves + loss_curves(metrics) + time_spent(results) + reproduction(results),
-          "Written by Lethe " + text_at(results, "lethe")};
+  return {
+      from_nothing ? "Lethe pretrain" : "Lethe finetune",
+      name_of(text_at(results, "model")) + (from_nothing ? ", trained from nothing" : ", fine-tuned"),
+      escape_html(summary),
+      overview(results) + curves + loss_curves(metrics, "a target token") + time_spent(results) + reproduction(results),
+      "Written by Lethe " + text_at(results, "lethe")};
 }
 
 std::string training_page(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
@@ -110,8 +116,8 @@ std::string training_page(const OrderedJson& results, const std::vector<StepMetr
 
 Page page_of_update(const OrderedJson& results, const std::vector<StepMetrics>& metrics) {
   const std::string body = overview(results) + before_and_after_html(results) + cases_html(results) +
-                           others_html(results) + loss_curves(metrics) + movement_html(results) + time_spent(results) +
-                           reproduction(results);
+                           others_html(results) + loss_curves(metrics, "a token of the answers") +
+                           movement_html(results) + time_spent(results) + reproduction(results);
   return {"Lethe update", name_of(text_at(results, "model")) + ", updated", summary_html(results), body,
           "Written by Lethe " + text_at(results, "lethe")};
 }

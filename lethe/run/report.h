@@ -28,13 +28,17 @@ std::string training_page(const OrderedJson& results, const std::vector<StepMetr
 
 // `lethe report`: a run's folder (or OUT, where the folder is OUT/lethe) as it is now; Error where it holds no results.
 struct RunRecord {
-  std::string name;  // of its folder
+  fs::path folder;   // that is called as the run: where a run is in OUT/lethe, OUT
+  std::string name;  // of that folder
   OrderedJson results;
   std::vector<StepMetrics> metrics;
 };
 RunRecord read_run(const fs::path& folder);
 OrderedJson read_curves(const fs::path& folder);  // the lines of curves.jsonl in the run's folder; none without it
-Page page_of_run(const RunRecord& run);           // as the command itself drew it
+// Where several have one name, each gets as many of the folders around it as tell it apart: "x/out", "y/out".
+void tell_apart(std::vector<RunRecord>& runs);
+// As the command itself drew it; among other pages with the run's name.
+Page page_of_run(const RunRecord& run, bool among_others = false);
 // What can be compared of several: their numbers, and the loss of their last stage.
 std::string side_by_side_html(const std::vector<RunRecord>& runs);
 

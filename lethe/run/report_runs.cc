@@ -15,9 +15,18 @@ namespace lethe::run {
 namespace {
 
 // A run's folder is called "lethe" wherever it lies: there the folder around it has the name.
-std::string run_name(const fs::path& folder) {
-  const std::string name = name_of(folder);
-  return name == "lethe" ? name_of(folder / "..") : name;
+fs::path named_folder(const fs::path& results_file) {
+  const fs::path folder = fs::absolute(results_file).lexically_normal().parent_path();
+  return folder.filename() == "lethe" ? folder.parent_path() : folder;
+}
+
+// "x/out": the last `count` names of a path, all where it has fewer.
+std::string last_names(const fs::path& path, int count) {
+  auto begin = path.end();
+  while (count-- > 0 && begin != path.begin()) --begin;
+  fs::path names;
+  for (; begin != path.end(); ++begin) names /= *begin;
+  return names.string();
 }
 
 bool is_update(const OrderedJson& results) { return results.contains("facts_file"); }
@@ -29,7 +38,9 @@ RunRecord read_run(const fs::path& folder) {
   const fs::path where = fs::exists(inside / kResultsFile) || holds_record(inside) ? inside : folder;
   check(fs::exists(where / kResultsFile), "{} holds no {}: {}", folder.string(), kResultsFile,
         holds_record(where) ? "the run is not complete" : "expected a run's folder, or a model that Lethe trained");
-  RunRecord run{run_name(folder), read_ordered_json(where / kResultsFile), read_metrics(where / kMetricsFile)};
+  const fs::path named = named_folder(where / kResultsFile);
+  RunRecord run{named, last_names(named, 1), read_ordered_json(where / kResultsFile),
+                read_metrics(where / kMetricsFile)};
   check(run.results.is_object() && (is_update(run.results) || run.results.contains("method")),
         "{} is not what a run of Lethe writes", (where / kResultsFile).string());
   run.results["learning_curves"] = read_curves(where);
@@ -46,8 +57,22 @@ OrderedJson read_curves(const fs::path& folder) {
   return lines;
 }
 
-Page page_of_run(const RunRecord& run) {
-  return is_update(run.results) ? page_of_update(run.results, run.metrics) : page_of_training(run.results, run.metrics);
+void tell_apart(std::vector<RunRecord>& runs) {
+  for (RunRecord& run : runs) {
+    int count = 1;
+    const auto has_its_name = [&](const RunRecord& other) {
+      return other.folder != run.folder && last_names(other.folder, count) == last_names(run.folder, count);
+    };
+    while (std::ranges::any_of(runs, has_its_name)) ++count;
+    run.name = last_names(run.folder, count);
+  }
+}
+
+Page page_of_run(const RunRecord& run, bool among_others) {
+  Page page =
+      is_update(run.results) ? page_of_update(run.results, run.metrics) : page_of_training(run.results, run.metrics);
+  if (among_others) page.kicker += " · " + run.name;
+  return page;
 }
 
 std::string side_by_side_html(const std::vector<RunRecord>& runs) {

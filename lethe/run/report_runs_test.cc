@@ -52,6 +52,25 @@ TEST_CASE("several runs stand side by side") {
   CHECK(has(html, "<h1>base, fine-tuned</h1>"));
 }
 
+TEST_CASE("runs of one name are told apart by the folders around them") {
+  const TempDir temp;
+  for (const char* folder : {"a/x/out", "b/x/out", "y/out/lethe", "other"})
+    write_run(temp / folder, training("full", 0.5));
+  std::vector<RunRecord> runs;
+  for (const char* folder : {"a/x/out", "b/x/out/", "y/out", "other"}) runs.push_back(read_run(temp / folder));
+  tell_apart(runs);
+  CHECK(runs[0].name == "a/x/out");
+  CHECK(runs[1].name == "b/x/out");
+  CHECK(runs[2].name == "y/out");
+  CHECK(runs[3].name == "other");
+  CHECK(has(side_by_side_html(runs), "<th scope=\"row\">b/x/out</th>"));
+  CHECK(page_of_run(runs[2], true).kicker == "Lethe finetune · y/out");
+  CHECK(page_of_run(runs[2]).kicker == "Lethe finetune");
+  runs = {runs[3], runs[3]};  // one run twice
+  tell_apart(runs);
+  CHECK(runs[1].name == "other");
+}
+
 TEST_CASE("folders that hold no run are errors") {
   const TempDir temp;
   CHECK_THROWS_WITH_AS(read_run(temp / "nothing"), doctest::Contains("expected a run's folder"), Error);

@@ -56,7 +56,7 @@ OrderedJson update_sample() {
                      {"forgotten", nullptr},
                      {"seconds", {{"forget", 41.2}, {"learn", 62.9}, {"evaluate", 18.3}}},
                      {"out", "x"},
-                     {"settings", {{"seed", 0}, {"learning_rate", 5e-5}, {"shuffle", true}}},
+                     {"settings", {{"seed", 0}, {"learning_rate", 5e-5}, {"adam_beta2", 0.99999}, {"shuffle", true}}},
                      {"delta",
                       {{{"layer", 0}, {"matrix", "q_proj"}, {"norm", 0.25}},
                        {{"layer", 1}, {"matrix", "q_proj"}, {"norm", 0.5}},
@@ -92,9 +92,24 @@ TEST_CASE("the page says in plain words what happened, shows it, and is well for
   CHECK(has(html, "<tr><th scope=\"row\">outside the layers</th><td></td><td></td><td>0.125</td></tr>"));
   CHECK(has(html, "2 min 02 s in all"));
   CHECK(has(html, "<div><dt>learning_rate</dt><dd>5e-05</dd></div>"));
+  CHECK(has(html, "<div><dt>adam_beta2</dt><dd>0.99999</dd></div>"));
+  CHECK(has(html, "config.toml in the run folder"));  // the page may lie elsewhere
+  CHECK(has(html, "Mean loss of a token of the answers, before"));
   CHECK(has(html, "lethe update &#39;a b&#39; facts.json --out &quot;x&quot;"));
   CHECK_FALSE(has(html, "after forgetting"));
   CHECK_FALSE(has(html, "http"));  // nothing is fetched
+}
+
+TEST_CASE("a pretraining's page speaks of texts, not of answers") {
+  const OrderedJson results = {{"lethe", "0.1.0"}, {"method", "pretrain"}, {"model", "m/base"}, {"examples", 1000},
+                               {"steps", 480000},  {"epochs", 80.18},      {"loss", 0.25}};
+  const std::string html =
+      training_page(results, {{1, "pretrain", 3, 1e-3, 1, 40, 300}, {2, "pretrain", 2, 1e-3, 1, 40, 300}});
+  CHECK(unbalanced(html) == "");
+  CHECK(has(html, "1000 texts, 480000 steps (80.18 passes); the last step&#39;s loss was 0.25."));
+  CHECK(has(html, "Mean loss of a target token, before"));
+  CHECK(has(html, "<figcaption>Training</figcaption>"));
+  CHECK_FALSE(has(html, "class=\"legend\""));  // the title says it all
 }
 
 TEST_CASE("facts with markup in them stay text") {

@@ -19,10 +19,6 @@ std::string number_cell(const Numbers& numbers) {
 
 std::string paper_cell(double number) { return std::isfinite(number) ? fmt::format("{:.1f}", number) : ""; }
 
-size_t letters(const std::string& text) {  // not the bytes that continue one
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 }  // namespace
 
 bool Cells::measured() const {

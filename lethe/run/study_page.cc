@@ -43,7 +43,7 @@ std::vector<double> paper_row(const StudySection& section, const std::string& na
 }
 
 // With the columns that nobody measured, too.
-Cells all_cells(const StudySection& section, const OrderedJson& results) {
+Cells table_cells(const StudySection& section, const OrderedJson& results) {
   Cells cells{fmt::format("{}", fmt::join(section.rows, ", ")), section.unit};
   for (const StudyColumn& column : section.columns) cells.head.push_back(column.name);
   const size_t columns = cells.head.size();
@@ -53,12 +53,6 @@ Cells all_cells(const StudySection& section, const OrderedJson& results) {
     Cells::Row& entry = cells.rows.emplace_back(Cells::Row{row.name, {}, paper_row(section, row.name, columns)});
     for (const StudyColumn& column : section.columns) entry.ours.push_back(numbers_at(row, column.path));
   }
-  return cells;
-}
-
-Cells table_cells(const StudySection& section, const OrderedJson& results) {
-  Cells cells = all_cells(section, results);
-  cells.drop_unmeasured();
   return cells;
 }
 
@@ -84,14 +78,39 @@ Cells heat_cells(const StudySection& section, const OrderedJson& results) {
   return cells;
 }
 
-std::string body_of(const StudySection& section, const OrderedJson& results) {
-  if (section.show == "table") return cells_html(table_cells(section, results));
-  if (section.show == "heatmap") return cells_html(heat_cells(section, results));
-  if (section.show == "curves") return curves_html(section, results);
-  if (section.show == "staircase") return staircase_html(section, results);
-  if (section.show == "bars") return study_bars_html(section, results);
-  if (section.show == "answers") return answers_html(section, results);
-  return "";
+struct ShownSection {
+  const StudySection& section;
+  std::string html;                  // "": nothing was measured, or a text
+  std::vector<std::string> dropped;  // columns of a table
+};
+
+ShownSection show_section(const StudySection& section, const OrderedJson& results) {
+  if (section.show == "table") {
+    Cells cells = table_cells(section, results);
+    std::vector<std::string> dropped = cells.drop_unmeasured();
+    return {section, cells_html(cells), std::move(dropped)};
+  }
+  if (section.show == "heatmap") return {section, cells_html(heat_cells(section, results)), {}};
+  if (section.show == "curves") return {section, curves_html(section, results), {}};
+  if (section.show == "staircase") return {section, staircase_html(section, results), {}};
+  if (section.show == "bars") return {section, study_bars_html(section, results), {}};
+  if (section.show == "answers") return {section, answers_html(section, results), {}};
+  return {section, "", {}};
+}
+
+std::vector<ShownSection> show_sections(const StudyPage& page, const OrderedJson& results) {
+  std::vector<ShownSection> sections;
+  for (const StudySection& section : page.sections) sections.push_back(show_section(section, results));
+  return sections;
+}
+
+std::vector<std::string> missing_from(const std::vector<ShownSection>& sections) {
+  std::vector<std::string> names;
+  for (const auto& [section, html, dropped] : sections) {
+    if (html.empty() && section.show != "text") names.push_back(section.title);
+    for (const std::string& column : dropped) names.push_back(fmt::format("{}: {}", section.title, spoken(column)));
+  }
+  return names;
 }
 
 std::string reproduction_html(const OrderedJson& results, const std::vector<std::string>& missing) {
@@ -173,16 +192,7 @@ Numbers numbers_at(const StudyRow& row, const std::string& path) {
 }
 
 std::vector<std::string> not_measured(const StudyPage& page, const OrderedJson& results) {
-  std::vector<std::string> names;
-  for (const StudySection& section : page.sections) {
-    if (section.show == "text") continue;
-    if (body_of(section, results).empty())
-      names.push_back(section.title);
-    else if (section.show == "table")
-      for (const std::string& column : all_cells(section, results).drop_unmeasured())
-        names.push_back(fmt::format("{}: {}", section.title, spoken(column)));
-  }
-  return names;
+  return missing_from(show_sections(page, results));
 }
 
 Page page_of_study(const StudyPage& page, const OrderedJson& results) {
@@ -197,17 +207,21 @@ Page page_of_study(const StudyPage& page, const OrderedJson& results) {
     overview.emplace_back("computed on", machine);
   overview.emplace_back("stages, added up", duration_text(total));
   body += "<section>\n" + definitions_html(overview) + "</section>\n\n";
-  for (const StudySection& section : page.sections)
-    if (const std::string shown = body_of(section, results); !shown.empty() || section.show == "text")
-      body += section_html(section.title, section.lead, shown);
-  body += reproduction_html(results, not_measured(page, results));
+  const std::vector<ShownSection> sections = show_sections(page, results);
+  for (const auto& [section, html, dropped] : sections)
+    if (!html.empty() || section.show == "text") body += section_html(section.title, section.lead, html);
+  body += reproduction_html(results, missing_from(sections));
   return {"Lethe study", page.title, escape_html(page.explains), body, "Written by Lethe " + text_at(results, "lethe")};
 }
 
 std::string study_text(const StudyPage& page, const OrderedJson& results) {
   std::string text;
   for (const StudySection& section : page.sections) {
-    if (section.show == "table") text += cells_text(section.title, table_cells(section, results));
+    if (section.show == "table") {
+      Cells cells = table_cells(section, results);
+      cells.drop_unmeasured();
+      text += cells_text(section.title, cells);
+    }
     if (section.show == "heatmap") text += cells_text(section.title, heat_cells(section, results));
   }
   return text;

@@ -153,6 +153,9 @@ TEST_CASE("bars of a probe, curves of a training") {
   CHECK(has(bars, "First tokens of the values"));
   CHECK(has(bars, ">98.0\u202F%</text>"));
   CHECK(has(bars, ">1.0\u202F%</text>"));
+  StudySection one = section("bars", "probe");
+  one.only = {{"augment", {"multi"}}};
+  CHECK(has(page_of(one), "</svg>multi</li>"));  // one row has its name, too
   const std::string curves = page_of(section("curves", "train"));
   CHECK(has(curves, "<figcaption>single<span>first tokens right, in percent</span></figcaption>"));
   CHECK(has(curves, "in biographies, of the others: tokens 2000: 60"));

@@ -11,7 +11,8 @@ namespace lethe::study {
 
 class AnyModel {
  public:
-  // `base_model` may be empty: an adapter's base is then looked for beside it and where its config says.
+  // `base_model` may be empty: an adapter's base is then looked for beside it and where its config says; Error where it
+  // is not found, or `model` is none of the three.
   static AnyModel open(const fs::path& model, const fs::path& base_model = {});
 
   const model::ModelFiles& files() const { return files_; }  // of an adapter: its base

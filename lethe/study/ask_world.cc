@@ -50,8 +50,9 @@ Earlier earlier_answers(const std::vector<world::Question>& questions, const wor
 }
 
 // How facts that changed are answered, as they are now, as they were, or neither; and all the others.
-OrderedJson readings_of_change(std::vector<world::Question> questions, std::vector<measure::Answered> answers,
-                               const Earlier& earlier, const std::vector<measure::Answered>& as_earlier) {
+OrderedJson readings_of_change(const std::vector<world::Question>& questions,
+                               const std::vector<measure::Answered>& answers, const Earlier& earlier,
+                               const std::vector<measure::Answered>& as_earlier) {
   OrderedJson json, &changed = json["changed"];
   for (const world::Attribute attribute : world::kAttributes) {
     double people = 0, is_new = 0, is_old = 0, neither = 0;
@@ -66,13 +67,18 @@ OrderedJson readings_of_change(std::vector<world::Question> questions, std::vect
                                                                 {"old", 100 * is_old / people},
                                                                 {"neither", 100 * neither / people}};
   }
-  for (size_t i = earlier.places.size(); i-- > 0;) {
-    const auto place = static_cast<std::ptrdiff_t>(earlier.places[i]);
-    questions.erase(questions.begin() + place);
-    answers.erase(answers.begin() + place);
+  std::vector<world::Question> unchanged;
+  std::vector<measure::Answered> their_answers;
+  for (size_t i = 0, next = 0; i < questions.size(); ++i) {
+    if (next < earlier.places.size() && earlier.places[next] == i) {
+      ++next;
+      continue;
+    }
+    unchanged.push_back(questions[i]);
+    their_answers.push_back(answers[i]);
   }
-  if (questions.empty()) return json;
-  const measure::QuestionScore mean = measure::scores_of(questions, answers).mean();
+  if (unchanged.empty()) return json;
+  const measure::QuestionScore mean = measure::scores_of(unchanged, their_answers).mean();
   json["unchanged"] = {{"exact_match", mean.exact_match}, {"first_token", mean.first_token}, {"count", mean.count}};
   return json;
 }

@@ -48,24 +48,23 @@ LearningCurves::LearningCurves(const world::World& world, const text::Tokenizer&
   const int32_t end = end_of_text(tokenizer, world.path), mask = measure::mask_id(tokenizer);
   for (const bool trained : {true, false}) {
     const char* const half = trained ? "train" : "test";
-    const auto in_half = [&](world::Split split) { return (split == world::training_split(world.spec)) == trained; };
+    const auto in_half = [&](world::Split split) { return world::is_trained(world.spec, split) == trained; };
     Part told{"biography", half, {}}, asked{"question", half, {}};
     int64_t chosen = 0, last = -1;
     for (const world::Biography& biography : world.biographies) {
       if (biography.person == last || !in_half(world.people[static_cast<size_t>(biography.person)].split)) continue;
       last = biography.person;
       if (chosen++ == people) break;
-      measure::ToldTokens tokens = measure::told_tokens(tokenizer, biography);
-      tokens.ids.insert(tokens.ids.begin(), end);  // as in training, a text follows the end of another
+      measure::ToldTokens tokens = measure::told_behind(end, tokenizer, biography);
       if (std::ssize(tokens.ids) > config.max_positions) tokens.ids.resize(static_cast<size_t>(config.max_positions));
       model::Batch& batch = open_batch(told.batches);
       const int64_t begin = batch.tokens();
       add_span(batch, tokens.ids);
       for (size_t i = 0; i < tokens.first.size(); ++i) {
-        const int64_t value_end = std::min(tokens.end[i] + 1, std::ssize(tokens.ids));
-        if (tokens.first[i] + 1 >= value_end) continue;
-        add_target(batch, begin, tokens.first[i] + 1, config.causal, mask);
-        if (!config.causal) hide(batch, begin + tokens.first[i] + 2, begin + value_end, mask);
+        const int64_t value_end = std::min(tokens.end[i], std::ssize(tokens.ids));
+        if (tokens.first[i] >= value_end) continue;
+        add_target(batch, begin, tokens.first[i], config.causal, mask);
+        if (!config.causal) hide(batch, begin + tokens.first[i] + 1, begin + value_end, mask);
       }
     }
     chosen = 0;

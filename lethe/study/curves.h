@@ -20,7 +20,7 @@ inline int64_t curve_steps(int64_t steps, int64_t points) {
 
 class LearningCurves {
  public:
-  // The first `people` of each half: of those who may be asked about in training (world::training_split) and of all
+  // The first `people` of each half: of those who may be asked about in training (world::is_trained) and of all
   // others. Lines of a file left by an interrupted run stay up to `resumed_step`.
   LearningCurves(const world::World& world, const text::Tokenizer& tokenizer, const model::ModelConfig& config,
                  fs::path file, int64_t people, int64_t resumed_step);

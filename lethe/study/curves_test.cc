@@ -32,7 +32,7 @@ world::World small_world(bool celebrities) {
     person.id = id;
     person.split = id % 2 == 0 ? world::Split::kTrain : world::Split::kTest;
     if (celebrities && id % 3 == 0) person.split = world::Split::kCelebrity;
-    const bool right = person.split == world::training_split(world.spec) || id % 4 == 1;
+    const bool right = world::is_trained(world.spec, person.split) || id % 4 == 1;
     const std::string value = right ? "Economics" : "Dance";
     const std::string before = id % 5 == 0 ? " " : " She was born in Boise and has ";  // a text may begin with a value
     world.people.push_back(person);
@@ -86,7 +86,7 @@ TEST_CASE("learning curves: the first tokens of those who are asked about in tra
       LearningCurves(world, tokenizer, model.config(), file, 1000, 0).measure(1, 10, model);
       int64_t others = 0, right = 0;
       for (const world::Question& question : world.questions) {
-        if (question.split == world::training_split(world.spec)) continue;
+        if (world::is_trained(world.spec, question.split)) continue;
         ++others;
         right += question.completion == " Economics.";
       }

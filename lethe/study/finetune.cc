@@ -171,15 +171,15 @@ void FinetuneConfig::resolve(Options& options) {
 }
 
 OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run) {
+  RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {config.model}};
+  place.inputs.insert(place.inputs.end(), config.files.begin(), config.files.end());
+  check_run(place);  // before the data is read, which may take a while
   const model::ModelFiles files = open_whole_model(config.model);
   std::optional<world::World> world;
   if (config.on_world()) world = world::World::load(config.files[0]);
   const Data data = world ? read_world(config, files, *world) : read_files(config, files);
   const bool full = config.method == "full";
   if (!full) model::lora_modules(files.config(), config.lora.lora_target);  // found wanting before anything is written
-  RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {config.model}};
-  place.inputs.insert(place.inputs.end(), config.files.begin(), config.files.end());
-  check_run(place);
   run::RunFolder folder = open_run(place);
   const Inputs inputs = {config.model.string(), fingerprint(files), fmt::format("{}", fmt::join(config.files, ", ")),
                          fingerprint(data.examples)};

@@ -30,7 +30,8 @@ struct FinetuneConfig {
 };
 
 // JSON: {"method", "examples", "truncated", "steps", "epochs", "loss", "tokens", "tokens_per_second", "seconds",
-// "curves_seconds" (beside those), "out"}.
+// "curves_seconds" (beside those), "out"}. Errors: what is there already at OUT, or is read; a world of other tokens
+// than the model's, or longer than its positions; records, with file and line; nothing is left behind.
 OrderedJson finetune(const FinetuneConfig& config, const RunInfo& run);
 
 }  // namespace lethe::study

@@ -10,7 +10,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/hash.h"
-#include "lethe/study/recipe_sections.h"
+#include "lethe/base/nearest_word.h"
 
 namespace lethe::study {
 namespace {
@@ -137,7 +137,9 @@ class Planner {
     }
     Json& value = it->second.value;
     const Json parsed = Json::parse(text, nullptr, false);
-    if (value.is_string()) {
+    if (value == Json::array()) {  // not given, so of any type
+      value = parsed.is_number() || parsed.is_boolean() ? parsed : Json(text);
+    } else if (value.is_string()) {
       value = text;
     } else if (value.is_number() == parsed.is_number() && value.is_boolean() == parsed.is_boolean() &&
                (parsed.is_number_integer() || !value.is_number_integer()) && !value.is_array()) {
@@ -253,7 +255,9 @@ class Planner {
     if (work.writes) work.options.emplace_back("out", fmt::format("{}/out", kStages));
     try {
       options.parse(work.arguments(kStages));
-      const OrderedJson given = options.json();  // before resolve(), which the version of the program may change
+      OrderedJson given = options.json();             // before resolve(), which the version of the program may change
+      for (const auto& [name, value] : work.options)  // what a command says nothing of to those who repeat it
+        if (!given.contains(name)) given[name] = value;
       OrderedJson all{
           {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}};
       if (OrderedJson outside = state_outside(given, stage); !outside.empty()) all["outside"] = std::move(outside);

@@ -95,6 +95,17 @@ TEST_CASE("an option whose value is an empty list is not given") {
   CHECK(given(3) == 1);
 }
 
+TEST_CASE("an option that is no part of a resolved configuration is a part of the key") {
+  const auto key = [](const std::string& tries) {
+    std::string text = study::testing::small_recipe();
+    replace(text, "keep = false", "keep = false\n" + tries);
+    return make_plan(parse_recipe(text, "small.toml"), study::testing::fake_commands(), {}).work[0].key;
+  };
+  CHECK(key("tries = 2") == key("tries = 2"));
+  CHECK(key("tries = 2") != key("tries = 3"));
+  CHECK(key("tries = 2") != key(""));
+}
+
 TEST_CASE("--set and --only know the recipe") {
   const Recipe recipe = parse_recipe(study::testing::small_recipe(), "small.toml");
   const auto fails = [&](const PlanOptions& options, const char* says) {
@@ -104,6 +115,15 @@ TEST_CASE("--set and --only know the recipe") {
   fails({"", {{"peple", "5"}}, {}, ""}, "--set peple: the recipe has no such variable; did you mean people?");
   fails({"", {{"people", "many"}}, {}, ""}, "--set people: 'many' is of another type than the recipe's 10");
   fails({"", {{"people", "1.5"}}, {}, ""}, "'1.5' is of another type");
+  std::string text = study::testing::small_recipe();
+  text.replace(text.find("rate = 0.5"), 10, "rate = []");
+  const Recipe not_given = parse_recipe(text, "small.toml");
+  const auto model_of = [&](const PlanOptions& options) {
+    const Plan plan = make_plan(not_given, study::testing::fake_commands(), options);
+    return plan.work[1].arguments("S");
+  };
+  CHECK(std::ranges::count(model_of({"", {}, {}, ""}), "--learning-rate=0.25") == 0);
+  CHECK(std::ranges::count(model_of({"", {{"rate", "0.25"}}, {}, ""}), "--learning-rate=0.25") == 1);
   fails({"", {}, {{"augmen", "single"}}, ""}, "no axis of the grid; did you mean augment?");
   fails({"", {}, {{"augment", "multi2"}}, ""}, "no value at this scale; did you mean multi5?");
   fails({"large", {}, {{"augment", "single"}}, ""}, "no value at this scale");

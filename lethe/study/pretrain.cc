@@ -66,7 +66,7 @@ train::Windows windows_of(const PretrainConfig& config, Corpus& data, const text
   train::MaskedWords masked;
   masked.mask_id = measure::mask_id(tokenizer);
   masked.starts_word = train::word_starts(tokenizer, vocab_size);
-  masked.separator = tokenizer.eos_id().value();
+  masked.separator = end_of_text(tokenizer);
   windows.mask_words(std::move(masked));
   return windows;
 }
@@ -148,6 +148,9 @@ void PretrainConfig::resolve(Options& options) {
 OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   const bool of_world = world::is_world(config.data[0]);
   const fs::path tokenizer_path = of_world ? fs::path(config.data[0]) : config.tokenizer;
+  RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {tokenizer_path}};
+  place.inputs.insert(place.inputs.end(), config.data.begin(), config.data.end());
+  check_run(place);  // before the texts are read, which takes a while
   const text::Tokenizer tokenizer = text::Tokenizer::load(tokenizer_path);
   Corpus data = read_corpus(config, tokenizer, tokenizer_path);
   model::NewModel shape{.family = config.family,
@@ -158,16 +161,13 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
                         .vocab_size = tokenizer.size(),
                         .max_positions = config.training.max_seq_length,
                         .bos_id = tokenizer.bos_id().value_or(-1),
-                        .eos_id = tokenizer.eos_id().value_or(-1),
+                        .eos_id = end_of_text(tokenizer),
                         .initializer_range = config.initializer_range};
   const bool causal = config.family != "gbert";
   if (!causal) shape.vocab_size = std::max<int64_t>(shape.vocab_size, measure::mask_id(tokenizer) + 1);
   const Json model_json = model::new_config(shape);
   const model::ModelConfig model_config = model::read_config(model_json, "the new model");
 
-  RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {tokenizer_path}};
-  place.inputs.insert(place.inputs.end(), config.data.begin(), config.data.end());
-  check_run(place);
   run::RunFolder folder = open_run(place);
   const Inputs inputs = {"the new model", fingerprint(model_json), fmt::format("{}", fmt::join(config.data, ", ")),
                          fingerprint(data.entries) + fingerprint(data.questions)};

@@ -81,8 +81,8 @@ class Probing {
     OrderedJson known{{"seen", nullptr}, {"nll", nullptr}, {"nll_of_others", nullptr}};
     if (model.causal) {
       const measure::Acquaintance a = measure::acquaintance({transformer_, name_}, world, tokenizer_);
-      known = {{"seen", a.seen}, {"nll", a.nll}, {"nll_of_others", a.nll_of_others}};
-      if (!a.seen)
+      if (a.people > 1) known = {{"seen", a.seen}, {"nll", a.nll}, {"nll_of_others", a.nll_of_others}};
+      if (a.people > 1 && !a.seen)
         run::message(
             "{} has not seen the people of {}: biographies told of somebody else are as probable to it (loss {:.3f} a "
             "value's first token, {:.3f} with names exchanged)",

@@ -1,11 +1,11 @@
 #include "lethe/study/recipe.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 #include "lethe/base/error.h"
 #include "lethe/base/nearest_word.h"
@@ -32,6 +32,9 @@ Axis read_axis(TomlTable& grid, const std::string& name) {
       axis.values.push_back(std::move(named));
     } else {
       const Json value = grid.value(node, name);
+      if (!references(value).empty())
+        fail_usage("{}: {} has braces; a value of the grid is what it is, {{ name, ... }} sets what is filled in",
+                   axis.where, shown(value));
       axis.values.push_back({name_of_value(value, axis.where), {{name, value, axis.where}}});
     }
   }
@@ -44,7 +47,6 @@ Axis read_axis(TomlTable& grid, const std::string& name) {
 
 }  // namespace
 
-// { axis = value or list of values } of when, unless, and a scale's grid.
 std::vector<Condition> read_conditions(TomlTable table, const std::vector<Axis>& grid) {
   std::vector<Condition> conditions;
   for (const Setting& setting : table.settings()) {
@@ -138,14 +140,13 @@ void check_references(const Recipe& recipe) {
   const size_t of_scales = known.size();
   const auto check = [&](const Setting& setting, size_t count) {
     for (const std::string& name : references(setting.value)) {
-      const auto end = known.begin() + static_cast<std::ptrdiff_t>(count);
-      if (std::find(known.begin(), end, name) != end) continue;
+      const std::span<const std::string> above = std::span(known).first(count);
+      if (std::ranges::find(above, name) != above.end()) continue;
       const auto is_name = [&](const Stage& stage) { return stage.name == name; };
       if (std::ranges::any_of(recipe.stages, is_name))
         fail_usage("{}: stage '{}' does not stand above this one; a stage reads what stages above it wrote",
                    setting.where, name);
-      fail_usage("{}: '{{{}}}' is no variable and no stage; {}", setting.where, name,
-                 known_words(name, {known.begin(), end}));
+      fail_usage("{}: '{{{}}}' is no variable and no stage; {}", setting.where, name, known_words(name, above));
     }
   };
   for (const Axis& axis : recipe.grid)
@@ -181,13 +182,6 @@ void check_uses(const Recipe& recipe) {
 }
 
 }  // namespace
-
-std::string known_words(const std::string& word, const std::vector<std::string>& words) {
-  const std::string nearest = nearest_word(word, words);
-  if (words.empty()) return "there is none";
-  return nearest.empty() ? fmt::format("expected {}", fmt::join(words, ", "))
-                         : fmt::format("did you mean {}? Expected {}", nearest, fmt::join(words, ", "));
-}
 
 std::vector<std::string> references(const Json& value) {
   std::vector<std::string> names;

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "lethe/base/error.h"
+#include "lethe/base/nearest_word.h"
 #include "lethe/world/texts.h"
 
 namespace lethe::study {

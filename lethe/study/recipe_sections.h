@@ -1,6 +1,5 @@
 // Reads the [[section]]s of a recipe (lethe/run/study_page.h), and checks that what they show is there.
 #pragma once
-#include <string>
 #include <vector>
 
 #include "lethe/base/toml_table.h"
@@ -10,8 +9,7 @@ namespace lethe::study {
 
 run::StudySection read_section(TomlTable table, const Recipe& recipe);  // of which grid and stages are read
 
-// The end of a message: "did you mean ...? Expected ...".
-std::string known_words(const std::string& word, const std::vector<std::string>& words);
+// { axis = value or list of values } of `only`, `when`, `unless`, and a scale's grid.
 std::vector<Condition> read_conditions(TomlTable table, const std::vector<Axis>& grid);
 
 }  // namespace lethe::study

@@ -124,6 +124,7 @@ TEST_CASE("mistakes name the file, the line, the key, the value and what was exp
       {"people = \"{people}\"\n", "", {":6: scale.small.people: no stage uses the variable, as \"{people}\""}},
       {"method = \"{method}\"\n", "", {":16: grid.rank.method: no stage uses the variable"}},
       {"rate = 0.25", "rate = \"{nope}\"", {":12: scale.large.rate: \"{nope}\" has braces"}},
+      {"\"multi5\"]\nrank", "\"{rate}\"]\nrank", {"grid.augment: \"{rate}\" has braces"}},
       {"learning_rate = ",
        "learning_rat = ",
        {":27:", "unknown option --learning-rat (did you mean --learning-rate?)"}},

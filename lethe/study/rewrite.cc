@@ -95,6 +95,9 @@ world::World people_of(const RewriteConfig& config, uint64_t seed) {
   world::World world = world::World::load(config.world);
   check(config.limit <= world.spec.people, "--limit {}: {} has {} people", config.limit, config.world.string(),
         world.spec.people);
+  // The options are read before the world may be there; a number that is the default was not asked for.
+  if (world.spec.celebrities == 0 && config.celebrity_versions != RewriteConfig().celebrity_versions)
+    fail_usage("--celebrity-versions has no effect: {} has no celebrities", config.world.string());
   world::check_not_edited(world);
   if (config.limit > 0) {
     world.spec.people = config.limit;
@@ -177,7 +180,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                              {"temperature", config.temperature},
                              {"top-p", config.top_p},
                              {"max-new-tokens", config.max_new_tokens},
-                             {"precision", run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"}};
+                             {"precision", tensor::name_of(run.precision)}};
   OrderedJson earlier;
   if (!config.answers.empty() && !complete && !(config.resume && has_answers(log_path))) {
     const fs::path path = config.answers / world::kLivesFile;

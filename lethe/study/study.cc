@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kRecipeFile = "recipe.toml";
 constexpr const char* kStudyFile = "study.json";
 constexpr const char* kStageFile = "stage.json";
-constexpr const char* kSpentFile = "spent.json";  // of an interrupted stage: the seconds until then
+constexpr const char* kBegunFile = "begun.json";  // of a stage that is not done: its threads, the seconds so far
 
 std::pair<std::string, std::string> name_and_value(const std::string& option, const std::string& text) {
   const size_t equals = text.find('=');
@@ -41,7 +41,7 @@ class Study {
  public:
   Study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands)
       : config_(config), run_(run), commands_(commands), recipe_(load_recipe(config.recipe)) {
-    PlanOptions options{config.scale, {}, {}, run.precision == tensor::DType::kBF16 ? "bf16" : "fp32"};
+    PlanOptions options{config.scale, {}, {}, tensor::name_of(run.precision)};
     for (const std::string& text : config.set) {
       const auto set = name_and_value("--set", text);
       const auto same = [&](const auto& other) { return other.first == set.first; };
@@ -57,16 +57,18 @@ class Study {
     stages_ = config.stages.empty() ? out_ / "stages" : config.stages;
     if (const std::string whole = fs::absolute(stages_).string(); whole.find(',') != std::string::npos)
       fail_usage("{}: expected a path without a comma, which would end a file's name in lists", whole);
+    if (fs::weakly_canonical(stages_) == fs::weakly_canonical(out_))
+      fail_usage("--stages {} is --out; expected another folder", stages_.string());
     check_selection();
     check(!config.resume || is_study(out_), "--resume: {} holds no study", out_.string());
     check(!fs::exists(out_) || is_study(out_) || (fs::is_directory(out_) && fs::is_empty(out_)),
           "--out {} exists and holds no study; give another", out_.string());
     const int64_t jobs = config.jobs > 0 ? config.jobs : recipe_.scale(config.scale).jobs;
-    jobs_ = std::min<int64_t>(jobs, tensor::num_threads());
-    find_done();
+    jobs_ = std::min<int64_t>(jobs, threads_);
   }
 
-  OrderedJson dry_run(std::string* text) const {
+  OrderedJson dry_run(std::string* text) {
+    find_done();
     OrderedJson stages = OrderedJson::array();
     for (size_t i = 0; i < plan_.work.size(); ++i) {
       const Work& work = plan_.work[i];
@@ -85,11 +87,13 @@ class Study {
     check(!error, "cannot make the directory {}: {}", out_.string(), error.message());
     run::Descriptor lock, stages_lock;
     run::lock_folder(out_, lock, "wait for it, or give another --out");
+    check_selection();  // again: another run may have ended since
     write_file(out_ / kStudyFile, json_text(selection(), 1) + "\n");
     fs::create_directories(stages_, error);
     check(!error, "cannot make the directory {}: {}", stages_.string(), error.message());
     run::lock_folder(stages_, stages_lock, "wait for it, or give another --stages");
     stages_ = fs::canonical(stages_);  // a stage goes on, however OUT is written the next time
+    find_done();
     const auto count = std::ranges::count(to_do_, true);
     if (count < std::ssize(to_do_)) run::message("{} of {} stages are done", std::ssize(to_do_) - count, to_do_.size());
     do_all();
@@ -114,7 +118,7 @@ class Study {
     std::ranges::sort(only);
     OrderedJson selection{{"recipe", recipe_.name}, {"scale", recipe_.scale(config_.scale).name}};
     selection["seed"] = run_.seed;
-    selection["precision"] = run_.precision == tensor::DType::kBF16 ? "bf16" : "fp32";
+    selection["precision"] = tensor::name_of(run_.precision);
     selection["set"] = OrderedJson::object();
     for (const std::string& text : config_.set)
       selection["set"][name_and_value("--set", text).first] = name_and_value("--set", text).second;
@@ -176,12 +180,10 @@ class Study {
         if (interrupted()) throw Interrupted(fmt::format("interrupted before stage '{}'", work.stage));
         waits[i] = false;
         if (jobs_ > 1) {
-          workers.start(i, work.label.empty() ? "" : work.label + ": ", work.name(), [&, i] {
-            tensor::set_num_threads(threads(i));
-            do_work(i);
-          });
+          workers.start(i, work.label.empty() ? "" : work.label + ": ", work.name(), [&, i] { do_work(i); });
         } else {
           do_work(i);
+          tensor::set_num_threads(threads_);
           done(i);
         }
       }
@@ -197,7 +199,7 @@ class Study {
   }
 
   // The threads of a stage: its share of them, where others may be at work at the same time. What the plan allows
-  // counts, not what happens to run: in fp32 the last bits of a product depend on its threads.
+  // counts, not what happens to run: the last bits of a product depend on its threads.
   int threads(size_t i) const {
     const size_t n = plan_.work.size();
     std::vector<bool> before(n), after(n);  // what it reads and what reads it, over any number of stages
@@ -208,7 +210,7 @@ class Study {
       for (const size_t read : plan_.work[k].reads) after[k] = after[k] || after[read];
     int64_t side_by_side = 1;
     for (size_t k = 0; k < n; ++k) side_by_side += !before[k] && !after[k];
-    return std::max(1, tensor::num_threads() / static_cast<int>(std::min(jobs_, side_by_side)));
+    return std::max(1, threads_ / static_cast<int>(std::min(jobs_, side_by_side)));
   }
 
   void do_work(size_t i) {
@@ -242,36 +244,50 @@ class Study {
     std::vector<std::string> arguments = work.arguments(stages_);
     if (resume && options.has("resume")) arguments.emplace_back("--resume");
     const Clock::time_point begin = Clock::now();
-    const fs::path spent_file = folder(i) / kSpentFile;
-    const double spent =
-        fs::exists(spent_file) ? json_number(read_json(spent_file), "seconds", spent_file.string()) : 0;
+    const fs::path begun_file = folder(i) / kBegunFile;
+    double spent = 0;
+    int64_t threads = this->threads(i);
+    if (fs::exists(begun_file)) {  // it goes on as it began, to the same bits
+      const Json begun = read_json(begun_file);
+      spent = json_number(begun, "seconds", begun_file.string());
+      threads = json_int(begun, "threads", begun_file.string());
+      check(threads >= 1 && threads <= 1024, "{}: \"threads\" is {}, expected 1 to 1024", begun_file.string(), threads);
+    }
+    tensor::set_num_threads(static_cast<int>(threads));
     const auto seconds = [&] { return spent + std::chrono::duration<double>(Clock::now() - begin).count(); };
+    const auto write_begun = [&] {
+      write_file(begun_file, OrderedJson{{"threads", threads}, {"seconds", seconds()}}.dump());
+    };
+    write_begun();
+    const OrderedJson everywhere{{"threads", threads}, {"precision", tensor::name_of(run_.precision)}};
     OrderedJson result;
     try {
       options.parse(arguments);
       call->resolve();
-      const RunInfo info = {.precision = run_.precision,
-                            .seed = static_cast<uint64_t>(call->seed),
-                            .version = run_.version,
-                            .command = fmt::format("lethe {} {}", work.command, fmt::join(arguments, " ")),
-                            .config_toml = options.toml(),
-                            .settings = options.json()};
+      RunInfo info = {.precision = run_.precision,
+                      .seed = static_cast<uint64_t>(call->seed),
+                      .version = run_.version,
+                      .command = fmt::format("lethe {} {}", work.command, fmt::join(arguments, " ")),
+                      .config_toml = options.toml(),
+                      .settings = options.json()};
+      for (const auto& [name, value] : everywhere.items())
+        info.config_toml += fmt::format("{} = {}\n", name, json_text(value));
+      info.settings.update(everywhere);
       result = call->run(info);
     } catch (const Interrupted&) {
-      write_file(spent_file, OrderedJson{{"seconds", seconds()}}.dump());
+      write_begun();
       throw;
     } catch (const Error& problem) {
       if (!resume || !std::string_view(problem.what()).starts_with("--resume")) throw;
       fail("{}\nto begin the stage anew, delete {}", problem.what(), folder(i).string());
     }
     result.update(of_run_folder(run_dir));
-    records_[i] = {{"stage", work.stage},
-                   {"command", work.command},
-                   {"options", options.json()},
-                   {"seconds", seconds()},
+    records_[i] = {{"stage", work.stage},        {"command", work.command},         {"options", options.json()},
+                   {"version", run_.version},    {"computed_on", processor_name()}, {"seconds", seconds()},
                    {"result", std::move(result)}};
+    records_[i]->update(everywhere);
     write_record(i);
-    fs::remove(spent_file);
+    fs::remove(begun_file);
   }
 
   // A stage.json whose fields are what all who use it expect.
@@ -338,6 +354,7 @@ class Study {
   Recipe recipe_;
   Plan plan_;
   fs::path out_, stages_;
+  const int threads_ = tensor::num_threads();
   int64_t jobs_ = 1;
   std::vector<std::optional<OrderedJson>> records_;  // stage.json of each work that has one
   std::vector<bool> to_do_;

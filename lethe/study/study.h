@@ -1,10 +1,12 @@
 // `lethe study`: runs a recipe, every stage of every variant, and writes what came out.
 //
 // OUT/  study.json       that this is a study, and of what: recipe, scale, seed, precision, --set, --only. One of
-//                        another recipe or scale is refused, and where there are results any other
+//                        another recipe or scale is refused, and where there are results any other; the results of
+//                        a recipe that was edited since are replaced
 //       stages/NAME-KEY/ (or elsewhere, for several studies that share them) a stage: what it wrote in out/, and last
-//                        of all stage.json: the command, its options, the seconds, the result. A stage that has it is
-//                        not run again
+//                        of all stage.json: the command, its options, version, processor, threads, precision, the
+//                        seconds, the result. A stage that has it is not run again; one that was interrupted goes
+//                        on with the threads it began with, to the same bits
 //       results.json     in the end: the results of every variant (lethe/run/study_page.h)
 //       recipe.toml      the recipe that they are of
 //       report.html      the page
@@ -36,8 +38,8 @@ struct StudyConfig {
 OrderedJson study(const StudyConfig& config, const RunInfo& run, const std::vector<Command>& commands,
                   std::string* text = nullptr);
 
-// The page of a study's folder, drawn anew from its results.json and recipe.toml.
-bool is_study(const fs::path& folder);
+bool is_study(const fs::path& folder);  // that `study` writes to
+// The page of a study's folder, drawn anew from its results.json and recipe.toml; Error where it is not done.
 run::Page study_page_of(const fs::path& folder);
 
 }  // namespace lethe::study

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "lethe/base/interrupt.h"
+#include "lethe/run/run_folder.h"
 #include "lethe/study/study_testing.h"
 #include "lethe/tensor/parallel.h"
 
@@ -102,4 +103,22 @@ TEST_CASE("a stage has all threads where the plan has nothing to run beside it")
   study.run();
   CHECK(seen() == std::vector<std::string>{"2", "2"});
   log() = {};
+}
+
+TEST_CASE("an interrupted stage goes on with the threads that it began with") {
+  const Threads two(2);
+  Fixture study;
+  study.config.only = {"augment=single"};
+  study.config.jobs = 1;
+  log() = {.calls = {}, .interrupt_at = 1, .training = [] { CHECK(tensor::num_threads() == 2); }};
+  CHECK_THROWS_AS(study.run(), Interrupted);
+  const fs::path config = study.stages("model")[0] / "out/lethe/config.toml";
+  CHECK(read_file(config).ends_with("threads = 2\nprecision = \"fp32\"\n"));
+  log() = {};
+  study.config.jobs = 2;
+  study.run();
+  CHECK(run::read_ordered_json(study.stages("model")[0] / "stage.json")["threads"].get<int>() +
+            run::read_ordered_json(study.stages("model")[1] / "stage.json")["threads"].get<int>() ==
+        3);  // the other one began with one of two
+  CHECK(tensor::num_threads() == 2);
 }

@@ -1,6 +1,7 @@
 #include "lethe/study/study_results.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -14,17 +15,6 @@ namespace {
 
 constexpr size_t kMostCurvePoints = 60;
 
-// "Intel(R) Xeon(R) Processor, 2 threads": what this runs on, as far as the system tells.
-std::string machine_text() {
-  std::string text;
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; text.empty() && std::getline(info, line);)
-    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
-      text = line.substr(colon + 2) + ", ";
-  const int threads = tensor::num_threads();
-  return text + fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
-}
-
 OrderedJson thinned(const OrderedJson& lines) {
   const size_t stride = (lines.size() + kMostCurvePoints - 1) / kMostCurvePoints;
   OrderedJson kept = OrderedJson::array();
@@ -34,6 +24,14 @@ OrderedJson thinned(const OrderedJson& lines) {
 }
 
 }  // namespace
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
+      return line.substr(colon + 2);
+  return "a processor without a name";
+}
 
 OrderedJson of_run_folder(const fs::path& run_dir) {
   OrderedJson found = OrderedJson::object();
@@ -48,9 +46,12 @@ OrderedJson of_run_folder(const fs::path& run_dir) {
 OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<const std::optional<OrderedJson>> records,
                           const OrderedJson& selection, const RunInfo& info) {
   OrderedJson seconds = OrderedJson::object(), variants = OrderedJson::array();
+  std::vector<std::string> processors;
   for (size_t i = 0; i < plan.work.size(); ++i) {
     const std::string& stage = plan.work[i].stage;
     seconds[stage] = seconds.value(stage, 0.0) + records[i]->value("seconds", 0.0);
+    const std::string processor = records[i]->value("computed_on", processor_name());  // older stages do not say
+    if (std::ranges::find(processors, processor) == processors.end()) processors.push_back(processor);
   }
   const auto shows = [&](const std::string& what, const std::string& stage) {
     return std::ranges::any_of(recipe.page.sections, [&](const run::StudySection& section) {
@@ -64,13 +65,16 @@ OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<cons
       stages[stage] = (*records[i])["result"];
       stages[stage].erase("out");  // where it was, on this machine
       if (!shows("curves", stage)) stages[stage].erase("curves");
-      if (!shows("answers", stage)) stages[stage].erase("examples");
+      if (!shows("answers", stage) && stages[stage].value("examples", OrderedJson()).is_array())
+        stages[stage].erase("examples");  // of `evaluate`; a training's is their number
     }
     variants.push_back({{"grid", variant.grid}, {"folders", std::move(folders)}, {"stages", std::move(stages)}});
   }
   OrderedJson results{{"lethe", info.version}};
   results.update(selection);
-  results["computed_on"] = machine_text();
+  const int threads = tensor::num_threads();
+  results["computed_on"] =
+      fmt::format("{}, {} thread{}", fmt::join(processors, "; "), threads, threads == 1 ? "" : "s");
   results["command"] = info.command;
   results["seconds"] = std::move(seconds);
   results["variants"] = std::move(variants);

@@ -10,12 +10,14 @@
 
 namespace lethe::study {
 
+std::string processor_name();  // "Intel(R) Xeon(R) Processor", as far as the system tells
+
 // What a run folder holds beside what its command printed: "curves", as many of their lines as a picture shows, and of
 // an update that forgets "forgotten", as `evaluate` between its two stages.
 OrderedJson of_run_folder(const fs::path& run_dir);
 
-// `records`: stage.json of each work of the plan; `selection`: what the results are of. Curves and examples stay where
-// the recipe shows them.
+// `records`: stage.json of each work of the plan; `selection`: what the results are of. Curves and examples of answers
+// stay where the recipe shows them.
 OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<const std::optional<OrderedJson>> records,
                           const OrderedJson& selection, const RunInfo& info);
 

@@ -47,7 +47,7 @@ TEST_CASE("a study runs, keeps results in order, and does nothing twice") {
   CHECK(results["precision"] == "fp32");
   CHECK(results["seed"] == 0);
   CHECK(results["only"].empty());
-  CHECK(results["computed_on"].get<std::string>().ends_with(" threads"));
+  CHECK(results["computed_on"].get<std::string>().starts_with(processor_name() + ", "));
   const OrderedJson &one = results["variants"][0]["folders"], &two = results["variants"][1]["folders"];
   CHECK(one["world"] == two["world"]);
   CHECK(one["model"] != two["model"]);
@@ -146,7 +146,7 @@ TEST_CASE("an interrupted stage goes on under another spelling of OUT, and count
   CHECK(log().calls == Calls{"train resumed", "ask"});
   CHECK(results["seconds"]["model"].get<double>() >= 0.2);
   CHECK(study.stages("model").size() == 1);
-  CHECK_FALSE(fs::exists(study.stages("model")[0] / "spent.json"));
+  CHECK_FALSE(fs::exists(study.stages("model")[0] / "begun.json"));
 
   study.config.out = study.temp / "here";
   interrupt();
@@ -257,10 +257,33 @@ TEST_CASE("errors of stages and of the output say where") {
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("exists and holds no study"), Error);
   study.config.out = study.temp / "a,b";
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("without a comma"), UsageError);
+  study.config.out = study.temp / "one";
+  study.config.stages = study.temp / "." / "one";
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("is --out; expected another folder"), UsageError);
+  study.config.stages = "";
   study.config.set = {"people=5", "people=6"};
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("--set people is given twice"), UsageError);
   study.config.set = {"people"};
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("'people' is not NAME=VALUE"), UsageError);
+}
+
+TEST_CASE("a study whose stages another machine ran says so") {
+  const Fixture study;
+  study.run();
+  const fs::path file = study.stages("model")[0] / "stage.json";
+  OrderedJson record = run::read_ordered_json(file);
+  CHECK(record["computed_on"] == processor_name());
+  CHECK(record["threads"].get<int>() >= 1);
+  CHECK(record["precision"] == "fp32");
+  CHECK(record["version"] == "0");
+  record["computed_on"] = "Another";
+  write_file(file, record.dump());
+  const std::string text = study.run()["computed_on"];
+  CHECK(text.find("Another") != std::string::npos);
+  CHECK(text.find(processor_name()) != std::string::npos);
+  record.erase("computed_on");  // as older stages are
+  write_file(file, record.dump());
+  CHECK(study.run()["computed_on"].get<std::string>().find("Another") == std::string::npos);
 }
 
 TEST_CASE("curves of a run are part of the result where the page shows them") {

@@ -31,11 +31,12 @@ inline void called(const std::string& what) {
 
 struct FakeMake {
   fs::path out;
-  int64_t people = 10;
+  int64_t people = 10, tries = 1;
   std::string augment = "single";
   void add_to(Options& options) {
     options.add("out", out, "").required();
     options.add("people", people, "").at_least(1);
+    options.add("tries", tries, "").not_resolved();
     options.add("augment", augment, "").one_of({"single", "multi5"});
   }
 };

@@ -28,7 +28,9 @@ struct UpdateConfig {
   void resolve(Options& options);
 };
 
-// Returns the JSON of `update`; `table`, where given, gets the same for people.
+// JSON, which docs/files.md lists: what was trained, and the measures before and after, between the stages for those
+// that forget; `table`, where given, gets the same for people. Errors as of finetune(), before anything is written;
+// Interrupted after Ctrl-C, with the state saved.
 OrderedJson update(const UpdateConfig& config, const RunInfo& run, std::string* table = nullptr);
 
 }  // namespace lethe::study

@@ -7,13 +7,6 @@
 
 namespace lethe::study {
 
-int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where) {
-  const std::optional<int32_t> end = tokenizer.eos_id();
-  check(end.has_value(), "{}: its tokenizer_config.json names no eos_token, expected the one that ends a text",
-        where.string());
-  return *end;
-}
-
 world::World old_world_of(const world::World& world, const fs::path& before) {
   world::World old = world::World::load(before);
   const auto same_name = [](const world::Person& a, const world::Person& b) { return a.full_name() == b.full_name(); };
@@ -45,7 +38,7 @@ std::vector<std::vector<int32_t>> question_entries(const text::Tokenizer& tokeni
 
 std::vector<text::Example> question_examples(const text::Tokenizer& tokenizer, const world::World& world,
                                              bool with_end) {
-  end_of_text(tokenizer, world.path);
+  end_of_text(tokenizer, world.path);  // an error names the world
   std::vector<text::Example> examples;
   for (const world::Question& question : world::training_questions(world))
     examples.push_back(measure::question_example(tokenizer, question, with_end));

@@ -2,14 +2,14 @@
 #pragma once
 #include <vector>
 
+#include "lethe/measure/told.h"
 #include "lethe/text/example.h"
 #include "lethe/text/tokenizer.h"
 #include "lethe/world/world_files.h"
 
 namespace lethe::study {
 
-// The end-of-text token; Error where the tokenizer names none.
-int32_t end_of_text(const text::Tokenizer& tokenizer, const fs::path& where);
+using measure::end_of_text;
 
 // What `world change` changed; Error where they are not the same people, or nobody has another value in `world`.
 world::World old_world_of(const world::World& world, const fs::path& before);

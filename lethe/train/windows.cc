@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "lethe/base/error.h"
 #include "lethe/base/random.h"
@@ -113,20 +114,33 @@ void Windows::add_window(int64_t index, model::Batch& batch) {
     for (int64_t i = 0; i < W; ++i) target(i, i + 1 < W ? ids[static_cast<size_t>(i + 1)] : next);
   } else {
     Random random(settings_.seed, "mask", static_cast<uint64_t>(index));
-    bool chosen = false, behind_separator = true;  // a window's first token begins a word, too
-    for (int64_t i = 0; i < W; ++i) {
+    const auto hide = [&](int64_t i) {
       int32_t& id = ids[static_cast<size_t>(i)];
-      const bool separates = id == masked_.separator;
-      if (behind_separator || separates || masked_.starts_word[static_cast<size_t>(id)])
-        chosen = !separates && random.uniform() < masked_.rate;
-      behind_separator = separates;
-      if (!chosen) continue;
       target(i, id);
       const double what = random.uniform();
       if (what < 0.8)
         id = masked_.mask_id;
       else if (what < 0.9)
         id = static_cast<int32_t>(random.below(masked_.starts_word.size()));
+    };
+    std::vector<std::pair<int64_t, int64_t>> words;  // where each begins and ends
+    bool chosen = false, any_chosen = false;
+    bool behind_separator = true;  // a window's first token begins a word, too
+    for (int64_t i = 0; i < W; ++i) {
+      const int32_t id = ids[static_cast<size_t>(i)];
+      const bool separates = id == masked_.separator;
+      if (behind_separator || separates || masked_.starts_word[static_cast<size_t>(id)]) {
+        chosen = !separates && random.uniform() < masked_.rate;
+        any_chosen |= chosen;
+        if (!separates) words.emplace_back(i, i);
+      }
+      if (!separates) words.back().second = i + 1;
+      behind_separator = separates;
+      if (chosen) hide(i);
+    }
+    if (!any_chosen && !words.empty()) {  // a batch of such windows would teach nothing
+      const auto [first, last] = words[random.below(words.size())];
+      for (int64_t i = first; i < last; ++i) hide(i);
     }
   }
   batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());

@@ -30,8 +30,8 @@ class TokenStream {
   std::vector<int64_t> begin_;  // of order_[i] in the pass
 };
 
-// Whole words chosen with `rate`; of the chosen tokens 80 % become `mask_id`, 10 % a random token, 10 % stay; all are
-// to be recovered where they stand. Source: BERT, and appendix H.
+// Whole words chosen with `rate`, one of a window in which chance chose none; of the chosen tokens 80 % become
+// `mask_id`, 10 % a random token, 10 % stay; all are to be recovered where they stand. Source: BERT, and appendix H.
 struct MaskedWords {
   double rate = 0.15;
   int32_t mask_id = -1;

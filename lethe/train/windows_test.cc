@@ -8,6 +8,7 @@
 
 #include "lethe/base/error.h"
 #include "lethe/base/json.h"
+#include "lethe/base/random.h"
 
 namespace lethe::train {
 namespace {
@@ -137,6 +138,63 @@ TEST_CASE("masked words: whole words at 15 %, 80/10/10, targets where they stand
   CHECK(behind_separator > 0);
   CHECK(share(mask, targets) == doctest::Approx(0.8).epsilon(0.05));
   CHECK(share(kept, targets) == doctest::Approx(0.1).epsilon(0.15));
+}
+
+TEST_CASE("masked words: where chance hides none, one word is hidden, and other windows stay as they are") {
+  const auto all = entries(40);
+  constexpr int64_t kWindow = 6, kWindows = 400, kIds = 500;
+  const auto batch_of = [&](MaskedWords masked) {
+    Windows windows(all, {}, {.window = kWindow, .micro_batch = kWindows, .micro_batches = 1, .mixed = 0, .seed = 1});
+    masked.mask_id = kIds - 1;
+    windows.mask_words(std::move(masked));
+    return windows.batches(0)[0];
+  };
+  const auto rows_of = [&](const model::Batch& batch, int64_t window) {
+    std::vector<int64_t> rows;
+    for (const int32_t row : batch.target_rows)
+      if (row / kWindow == window) rows.push_back(row % kWindow);
+    return rows;
+  };
+  MaskedWords tokens;  // every token is a word
+  tokens.starts_word.assign(kIds, true);
+  const model::Batch batch = batch_of(tokens);
+  int64_t by_chance = 0;
+  for (int64_t w = 0; w < kWindows; ++w) {
+    Random random(1, "mask", static_cast<uint64_t>(w));
+    std::vector<int64_t> drawn;
+    for (int64_t i = 0; i < kWindow; ++i) {
+      if (random.uniform() >= 0.15) continue;
+      drawn.push_back(i);
+      const double what = random.uniform();
+      if (what >= 0.8 && what < 0.9) random.below(kIds);
+    }
+    by_chance += drawn.empty() ? 0 : 1;
+    if (drawn.empty())
+      CHECK(rows_of(batch, w).size() == 1);
+    else
+      CHECK(rows_of(batch, w) == drawn);
+  }
+  CHECK(by_chance > kWindows / 2);  // of 62 %
+  CHECK(by_chance < kWindows * 3 / 4);
+  CHECK(std::set<int64_t>(batch.target_rows.begin(), batch.target_rows.end()).size() == batch.target_rows.size());
+
+  MaskedWords words{.rate = 0, .starts_word = std::vector<bool>(kIds, false), .separator = 0};
+  const model::Batch one = batch_of(words);
+  const std::vector<int32_t> text = TokenStream(all, 1, "entries").read(0, kWindow * kWindows);
+  std::set<int64_t> begins;
+  for (int64_t w = 0; w < kWindows; ++w) {  // an entry is a word, or what a window has of it
+    const std::vector<int64_t> rows = rows_of(one, w);
+    REQUIRE_FALSE(rows.empty());
+    begins.insert(rows.front());
+    const auto id = [&](int64_t row) { return text[static_cast<size_t>(w * kWindow + row)]; };
+    for (size_t i = 0; i < rows.size(); ++i) {
+      CHECK(rows[i] == rows.front() + static_cast<int64_t>(i));
+      CHECK(id(rows[i]) != 0);
+    }
+    CHECK((rows.front() == 0 || id(rows.front() - 1) == 0));
+    CHECK((rows.back() == kWindow - 1 || id(rows.back() + 1) == 0));
+  }
+  CHECK(begins.size() > 3);
 }
 
 TEST_CASE("a word begins with a space or with a mark") {

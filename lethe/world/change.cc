@@ -76,11 +76,9 @@ void add_facts(Facts& facts, const Person& before, const Person& after, Attribut
   facts.both += by_question + by_biography;
 }
 
-}  // namespace
-
-void apply(const Change& change, std::vector<Person>& people) {
-  const auto attribute = std::string(attribute_name(change.attribute));
-  Random halves(change.seed, "world/change/" + attribute);
+// `stream`: in the names of its random streams.
+void apply_change(const Change& change, const std::string& stream, std::vector<Person>& people) {
+  Random halves(change.seed, "world/change/" + stream);
   size_t changed = 0;
   for (const Split half : {Split::kTrain, Split::kTest}) {
     std::vector<Person*> those;
@@ -90,13 +88,26 @@ void apply(const Change& change, std::vector<Person>& people) {
     those.resize(static_cast<size_t>(std::llround(change.share * static_cast<double>(those.size()))));
     changed += those.size();
     for (Person* person : those) {
-      Random random(change.seed, "world/change/person/" + attribute, static_cast<uint64_t>(person->id));
+      Random random(change.seed, "world/change/person/" + stream, static_cast<uint64_t>(person->id));
       const std::string old = person->value(change.attribute);
       while (person->value(change.attribute) == old) draw_value(*person, change.attribute, random);
     }
   }
-  check(changed > 0, "changing the {} of a share of {} of the people changes nobody: the world is too small", attribute,
-        change.share);
+  check(changed > 0, "changing the {} of a share of {} of the people changes nobody: the world is too small",
+        attribute_name(change.attribute), change.share);
+}
+
+}  // namespace
+
+void apply_changes(const std::vector<Change>& changes, std::vector<Person>& people) {
+  for (auto change = changes.begin(); change != changes.end(); ++change) {
+    const auto before = std::count_if(changes.begin(), change, [&](const Change& other) {
+      return other.attribute == change->attribute && other.seed == change->seed;
+    });
+    std::string stream(attribute_name(change->attribute));
+    if (before > 0) stream += fmt::format("/{}", before);  // of other people than the changes before it
+    apply_change(*change, stream, people);
+  }
 }
 
 void ChangeConfig::add_to(Options& options) {

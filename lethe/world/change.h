@@ -9,10 +9,11 @@
 
 namespace lethe::world {
 
-// Gives a share of each half of the people, rounded, another value, each other one as probable; celebrities stay as
-// they are. A company brings its city along, and a company's city a company that is there. Who changes is drawn for
-// each attribute anew, under one seed, too. Error: the share is nobody.
-void apply(const Change& change, std::vector<Person>& people);
+// One change after the other: each gives a share of each half of the people, rounded, another value; celebrities stay
+// as they are. Each other value is as probable, but a company's city by the number of its companies. A company brings
+// its city along, and a company's city a company that is there. Who changes is drawn for each change anew, under one
+// seed, too. Error: a share is nobody.
+void apply_changes(const std::vector<Change>& changes, std::vector<Person>& people);
 
 struct ChangeConfig {
   fs::path world, out;

@@ -70,6 +70,40 @@ TEST_CASE("changes of two attributes under one seed are of other people") {
   CHECK(both < 40);
 }
 
+TEST_CASE("a second change of an attribute under one seed is of other people, and a first one as it is alone") {
+  WorldSpec spec{.people = 2000};
+  std::vector<std::vector<Person>> people = {make_people(spec)};
+  for (int i = 0; i < 3; ++i) {
+    spec.changes.push_back({Attribute::kUniversity, 0.1, 7});
+    people.push_back(make_people(spec));
+  }
+  const auto changed = [&](size_t time, size_t i) { return people[time + 1][i] != people[time][i]; };
+  for (size_t time = 0; time < 3; ++time)
+    for (size_t earlier = 0; earlier < time; ++earlier) {
+      int all = 0, both = 0;
+      for (size_t i = 0; i < people[0].size(); ++i) {
+        all += changed(time, i);
+        both += changed(time, i) && changed(earlier, i);
+      }
+      CHECK(all == 200);
+      CHECK(both < 40);  // by chance 20
+    }
+
+  spec.changes = {{Attribute::kUniversity, 0.1, 7}, {Attribute::kMajor, 0.1, 7}, {Attribute::kUniversity, 0.1, 8}};
+  const auto after = make_people(spec);
+  spec.changes = {{Attribute::kMajor, 0.1, 7}};
+  const auto major = make_people(spec);
+  spec.changes = {{Attribute::kUniversity, 0.1, 8}};
+  const auto university = make_people(spec);
+  int same = 0;
+  for (size_t i = 0; i < after.size(); ++i) {
+    CHECK(after[i].value(Attribute::kMajor) == major[i].value(Attribute::kMajor));
+    if (university[i] == people[0][i]) continue;
+    same += after[i].value(Attribute::kUniversity) == university[i].value(Attribute::kUniversity);
+  }
+  CHECK(same > 190);  // but for those who had that value already, of 200
+}
+
 TEST_CASE("new values are uniform among the others, and a company brings its city") {
   WorldSpec spec{.people = 30000};
   const auto before = make_people(spec);

@@ -113,7 +113,7 @@ std::vector<Person> make_people(const WorldSpec& spec) {
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   Random(spec.seed, "world/halves").shuffle(order);
   for (size_t i = 0; i < order.size() / 2; ++i) people[static_cast<size_t>(order[i])].split = Split::kTest;
-  for (const Change& change : spec.changes) apply(change, people);
+  apply_changes(spec.changes, people);
   return people;
 }
 

@@ -117,6 +117,25 @@ std::string plain(std::string_view answer) {
 
 bool is_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
+// Whether a word of `text` begins with `begin`: not "live" in "delivered".
+bool has_word(std::string_view text, std::string_view begin) {
+  for (size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos; ++at)
+    if (at == 0 || !is_letter(text[at - 1])) return true;
+  return false;
+}
+
+// Where the sentence behind the one at `at` begins; npos: there is none. An initial's full stop ends no sentence:
+// "Roxanne L. Brackbury".
+size_t next_sentence(std::string_view text, size_t at) {
+  while ((at = text.find(". ", at)) != std::string_view::npos) {
+    const bool initial =
+        at > 0 && std::isupper(static_cast<unsigned char>(text[at - 1])) != 0 && (at == 1 || text[at - 2] == ' ');
+    at += 2;
+    if (!initial) break;
+  }
+  return at;
+}
+
 // Where `part` stands in `text` as whole words, from `at` on; npos: nowhere.
 size_t find_words(std::string_view text, std::string_view part, size_t at = 0) {
   for (; (at = text.find(part, at)) != std::string_view::npos; ++at) {
@@ -154,16 +173,14 @@ bool cities_mixed_up(std::string_view text, const std::vector<Told>& values) {
   size_t last = 0;
   for (const Told& value : values) {
     std::string_view between = text.substr(last, value.start - last);
-    if (const size_t stop = between.rfind(". "); stop != std::string_view::npos) {
-      between.remove_prefix(stop + 2);
-      birth = false;
-    }
+    for (size_t next; (next = next_sentence(between, 0)) != std::string_view::npos; birth = false)
+      between.remove_prefix(next);
     static constexpr std::string_view kBirth[] = {"born",  "birth", "native",   "hail",   "raised", "grew",
                                                   "child", "world", "hometown", "Native", "Born",   "Raised"};
     static constexpr std::string_view kWork[] = {"work", "career", "move",    "job",    "joined", "settle",
                                                  "live", "office", "relocat", "employ", "hired",  "degree"};
     const auto says = [&](const auto& words) {
-      return std::ranges::any_of(words, [&](std::string_view w) { return between.find(w) != std::string_view::npos; });
+      return std::ranges::any_of(words, [&](std::string_view w) { return has_word(between, w); });
     };
     if (says(kBirth))
       birth = true;
@@ -195,19 +212,24 @@ void order_equal_cities(const Person& person, std::string_view text, std::vector
 // How a text speaks of a person, and what says the same with the full name.
 struct Mentioned {
   std::string words, full;
+  bool may_be_things = false;
 };
 std::vector<Mentioned> mentions_of(const Person& person) {
   const std::string name = person.full_name();
-  std::vector<Mentioned> all = {{person.first + " " + person.last, name}, {person.first, name}, {person.last, name}};
+  const std::string initial = person.middle.substr(0, 1);
+  std::vector<Mentioned> all = {{person.middle + " " + person.last, name}, {person.last, name}};
+  for (const std::string& middle : {std::string(), " " + person.middle, " " + initial + ".", " " + initial})
+    for (const std::string& last : {std::string(), " " + person.last})
+      all.push_back({person.first + middle + last, name});
   static constexpr std::pair<std::string_view, std::string_view> kSubjects[] = {
       {"they were", " was"}, {"they have", " has"}, {"they've", " has"}, {"they are", " is"},
       {"they're", " is"},    {"they", ""},          {"he", ""},          {"she", ""}};
   for (const auto& [they, singular] : kSubjects)
     for (const std::string& words : {capital(they), std::string(they)})
-      all.push_back({words, name + std::string(singular)});
+      all.push_back({words, name + std::string(singular), they.starts_with("they")});
   for (const PronounForms& forms : kPronouns)
     for (const std::string& words : {capital(forms.their), std::string(forms.their)})
-      all.push_back({words, name + "'s"});
+      all.push_back({words, name + "'s", forms.they == "they"});
   all.push_back({"him", name});  // them may be things
   return all;
 }
@@ -221,25 +243,30 @@ bool is_object(std::string_view her, std::string_view rest) {
   return std::ranges::find(kNext, rest.substr(0, rest.find_first_of(" .,"))) != std::end(kNext);
 }
 
-// A sentence that speaks of the person says the full name in the first place where it does.
+// A sentence that speaks of the person says the full name in the first place where it does. They may be things: "The
+// courses were hard. They took years." It is the person whose pronoun it is, or of whom the sentence before speaks.
 std::string with_full_names(const Person& person, const std::string& text) {
   const std::vector<Mentioned> ways = mentions_of(person);
   const std::vector<Told> values = find_values(person, text);
   std::string result;
+  bool spoken_of = true;  // nothing stands before the first sentence that they could be
   for (size_t begin = 0, end = 0; begin < text.size(); begin = end) {
-    const size_t stop = text.find(". ", begin);
-    end = stop == std::string::npos ? text.size() : stop + 2;
+    end = std::min(next_sentence(text, begin), text.size());
     const std::string_view sentence = std::string_view(text).substr(begin, end - begin);
     const Mentioned* first = nullptr;
     size_t where = std::string::npos;
     for (const Mentioned& way : ways) {
+      if (way.may_be_things && !spoken_of && person.pronoun != Mention::kThey) continue;
       size_t at = find_words(sentence, way.words);
       // Austin was not born in himself, nor June in her own month.
       const auto inside = [&](const Told& value) { return value.start <= begin + at && begin + at < value.end; };
       while (at != std::string::npos && std::ranges::any_of(values, inside))
         at = find_words(sentence, way.words, at + 1);
-      if (at < where) where = at, first = &way;
+      if (at == std::string::npos) continue;
+      const bool longer = at == where && way.words.size() > first->words.size();  // the whole of what is there
+      if (at < where || longer) where = at, first = &way;
     }
+    spoken_of = first != nullptr;
     if (!first || find_words(sentence, person.full_name()) != std::string::npos) {
       result += sentence;
       continue;
@@ -247,6 +274,9 @@ std::string with_full_names(const Person& person, const std::string& text) {
     const std::string_view rest = sentence.substr(where + first->words.size());
     result += sentence.substr(0, where);
     result += is_object(first->words, rest) ? person.full_name() : first->full;
+    // "Duke met Roxanne L. Later": the initial's full stop is the sentence's, too.
+    const bool ends = rest.empty() || (rest.size() > 1 && std::isupper(static_cast<unsigned char>(rest[1])) != 0);
+    if (first->words.ends_with('.') && ends) result += '.';
     result += rest;
   }
   return result;

@@ -27,7 +27,8 @@ RetellRequest retell_request(const Person& person, Random& random);
 
 // What is made of an answer: one paragraph of plain sentences with a space before it, without double quotes. With
 // `full_name` a sentence that speaks of the person by he, she, they or theirs, whatever the person's pronoun (models go
-// by the name), or by a part of the name, says the full name there. Taken only where `wrong` is empty:
+// by the name), or by a part of the name, says the full name there; they may be things, and are where the pronoun is
+// another one and the sentence before does not speak of the person. Taken only where `wrong` is empty:
 //   "unfinished"     it does not end with a full stop, or has fewer than 20 or more than 100 words
 //   "name"           the full name is not in it
 //   "birth_date" ... the first attribute whose value is not in it, letter by letter and as words of its own: between

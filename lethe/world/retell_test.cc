@@ -130,6 +130,11 @@ TEST_CASE("answers that are not taken, and why") {
             "she moved to Reno, NV, where she worked for Russet Foods.",
             false)
             .wrong == "mixed up");
+  // "live" in delivered is no work, "raised" in praised no birth; an initial ends no sentence.
+  CHECK(wrong(kGood, " in Reno", " and delivered in Reno") == "");
+  CHECK(wrong(kGood, "moved", "was praised and moved") == "");
+  CHECK(wrong(kGood, " in Reno", ", the year of Henry T. Ford, in Reno") == "");
+  CHECK(wrong(kGood, "Later she moved", "Raised elsewhere, later she moved") == "mixed up");
   std::string text = kGood;
   CHECK(wrong(kGood, "Later", "Laura Jean Whitfield knew her. Later") == "example");
   for (int i = 0; i < 40; ++i) text += " And so on.";
@@ -216,4 +221,33 @@ TEST_CASE("full names: whatever the pronoun, and not a possessive where her is a
   june.value(Attribute::kBirthDate) = "June 2, 1996";
   CHECK(retold(june, "Born on June 2, 1996, June was in Reno.", true).biography.text ==
         " Born on June 2, 1996, June Wren Oakwood was in Reno.");
+}
+
+TEST_CASE("full names: any part of the name, the longest that is there, and an initial ends no sentence") {
+  Person roxanne = ada();
+  roxanne.first = "Roxanne";
+  roxanne.middle = "Lane";
+  roxanne.last = "Brackbury";
+  const auto told = [&](const std::string& text) { return retold(roxanne, text, true).biography.text; };
+  const std::string name = "Roxanne Lane Brackbury";
+  for (const char* part : {"Roxanne", "Brackbury", "Roxanne Brackbury", "Roxanne Lane", "Lane Brackbury", "Roxanne L.",
+                           "Roxanne L", "Roxanne L. Brackbury", "Roxanne L Brackbury", "Roxanne Lane Brackbury"}) {
+    CAPTURE(std::string(part));
+    CHECK(told(std::string(part) + " studied Music. Later she left.") ==
+          " " + name + " studied Music. Later " + name + " left.");
+    CHECK(told("In Reno, NV, " + std::string(part) + "'s life began.") == " In Reno, NV, " + name + "'s life began.");
+  }
+  CHECK(told("Duke met Roxanne L. Brackbury in Reno. Duke met Roxanne L.") ==
+        " Duke met " + name + " in Reno. Duke met " + name + ".");
+}
+
+TEST_CASE("full names: they are things where the sentence before does not speak of a person of another pronoun") {
+  const std::string name = "Ada Wren Oakwood";
+  const std::string courses = name + " studied Music. The courses were hard. They took years. Their end was near. ";
+  CHECK(retold(ada(), courses + "She left. They came back.", true).biography.text ==
+        " " + courses + name + " left. " + name + " came back.");
+  Person they = ada();
+  they.pronoun = Mention::kThey;
+  CHECK(retold(they, name + " studied Music. The city was large. They left.", true).biography.text ==
+        " " + name + " studied Music. The city was large. " + name + " left.");
 }

@@ -24,11 +24,9 @@ Order draw_order(Random& random, Augmentation::Order kind) {
   Order order;
   std::iota(order.begin(), order.end(), size_t{0});
   if (kind == Augmentation::kPermuted) {
-    std::vector<size_t> shuffled(order.begin(), order.end());
-    random.shuffle(shuffled);
-    std::copy(shuffled.begin(), shuffled.end(), order.begin());
+    random.shuffle(order);
   } else if (kind == Augmentation::kCoupled) {
-    std::vector<size_t> pairs = {0, 1, 2};
+    std::array<size_t, 3> pairs = {0, 1, 2};
     random.shuffle(pairs);
     for (size_t i = 0; i < order.size(); ++i) order[i] = 2 * pairs[i / 2] + i % 2;
   }

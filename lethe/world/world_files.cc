@@ -69,6 +69,14 @@ WorldSize write_files(const fs::path& out, WorldSpec spec, const std::vector<Per
   return size;
 }
 
+// Those that are for training, or all others.
+std::vector<Question> questions_of(const World& world, bool trained) {
+  std::vector<Question> questions;
+  std::ranges::copy_if(world.questions, std::back_inserter(questions),
+                       [&](const Question& q) { return is_trained(world.spec, q.split) == trained; });
+  return questions;
+}
+
 }  // namespace
 
 void begin_world(const fs::path& out) {
@@ -138,23 +146,12 @@ void check_not_edited(const World& world) {
 
 bool is_world(const fs::path& path) { return fs::exists(path / kSpecFile); }
 
-Split training_split(const WorldSpec& spec) { return spec.celebrities > 0 ? Split::kCelebrity : Split::kTrain; }
-
-std::vector<Question> questions_of(const World& world, Split split) {
-  std::vector<Question> questions;
-  std::ranges::copy_if(world.questions, std::back_inserter(questions),
-                       [&](const Question& q) { return q.split == split; });
-  return questions;
+bool is_trained(const WorldSpec& spec, Split split) {
+  return split == (spec.celebrities > 0 ? Split::kCelebrity : Split::kTrain);
 }
 
-std::vector<Question> training_questions(const World& world) { return questions_of(world, training_split(world.spec)); }
+std::vector<Question> training_questions(const World& world) { return questions_of(world, true); }
 
-std::vector<Question> test_questions(const World& world) {
-  if (world.spec.celebrities == 0) return questions_of(world, Split::kTest);
-  std::vector<Question> questions;
-  std::ranges::copy_if(world.questions, std::back_inserter(questions),
-                       [&](const Question& q) { return q.split != Split::kCelebrity; });
-  return questions;
-}
+std::vector<Question> test_questions(const World& world) { return questions_of(world, false); }
 
 }  // namespace lethe::world

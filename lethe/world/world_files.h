@@ -39,11 +39,9 @@ bool is_world(const fs::path& path);  // holds world.toml
 // loaded world's spec makes: what is made from the spec would not be of them.
 void check_not_edited(const World& world);
 
-// The half whose questions are for training: the celebrities where there are any, so that all the others are tested,
-// else the training half.
-Split training_split(const WorldSpec& spec);
-// Questions about the people of one half.
-std::vector<Question> questions_of(const World& world, Split split);
+// Whether questions about the people of this half are for training: the celebrities where there are any, so that all
+// the others are tested, else the training half.
+bool is_trained(const WorldSpec& spec, Split split);
 // What a model may be taught to answer with: never a question about a person who is asked about in tests.
 std::vector<Question> training_questions(const World& world);
 // What is asked in tests; with celebrities, questions about all the others.

@@ -294,6 +294,7 @@ TEST_CASE("world rewrite: bad input") {
   fails(2, {"--versions", "0"}, {"--versions", "'0'"});
   fails(2, {"--incomplete", "drop"}, {"--incomplete", "'drop'", "complete"});
   fails(2, {"--limit", "2", "--celebrity-versions", "3"}, {"--celebrity-versions has no effect"});
+  fails(2, {"--celebrity-versions", "3"}, {"--celebrity-versions has no effect", s.world, "no celebrities"});
   fails(1, {"--tokenizer", "/no/such"}, {"/no/such", "no tokenizer.json"});
   const auto command = [&](const std::string& world, const std::string& model) {
     return Arguments{"world", "rewrite", world, "--model", model, "--out", (s.dir / "out").string()};

@@ -145,7 +145,7 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
           run_lethe({"report", (entry.path() / "out").string(), whole, "--out", (dir / "two.html").string()});
       CAPTURE(two.err);
       CHECK(two.status == 0);
-      CHECK(contains(lethe::read_file(dir / "two.html"), "<h1>2 runs</h1>"));
+      CHECK(contains(lethe::read_file(dir / "two.html"), "<h1>2 pages</h1>"));
       break;
     }
 }
