@@ -110,6 +110,75 @@ world::World people_of(const RewriteConfig& config, uint64_t seed) {
   return world;
 }
 
+// On what an answer depends: what --resume and --answers compare.
+OrderedJson settings_of(const RewriteConfig& config, const RunInfo& run, const AnyModel& model,
+                        const world::World& world, const Lives& lives) {
+  return {{"model", fingerprint_of(model, config.model)},
+          {"seed", run.seed},
+          {"lives", lives.size()},
+          {"people", fingerprint_of(world.people)},
+          {"examples", world::kRetellExamples},
+          {"versions", config.versions},
+          {"fullname", config.full_name},
+          {"tokenizer", world::tokenizer_name(config.tokenizer)},
+          {"temperature", config.temperature},
+          {"top-p", config.top_p},
+          {"max-new-tokens", config.max_new_tokens},
+          {"precision", tensor::name_of(run.precision)}};
+}
+
+// Of a world that is complete.
+OrderedJson earlier_result(const RewriteConfig& config, const OrderedJson& settings, const fs::path& path) {
+  const std::string where = path.string();
+  const OrderedJson record = run::read_ordered_json(where);
+  check_settings("--resume", json_object(record, "settings", where), settings, config.out);
+  OrderedJson result = recorded_result(
+      record, {"people", "biographies", "completed", "answers", "acceptance_rate", "tokens_per_second"}, where);
+  run::message("{} is complete: nothing is left to do", config.out.string());
+  return result;
+}
+
+// Asks until every life is told or has no tries left.
+void tell_all(const RewriteConfig& config, const RunInfo& run, const AnyModel& model, const text::Tokenizer& tokenizer,
+              const text::Template& chat, Lives& lives, LivesFile& log) {
+  model::GenerateOptions options;
+  options.max_new_tokens = config.max_new_tokens;
+  options.temperature = config.temperature;
+  options.top_p = config.top_p;
+  options.stop_ids = measure::stop_ids(model.files().config(), &tokenizer);
+  options.model_name = config.model.string();
+  model::Transformer transformer = model.load(run.precision);
+  run::Progress progress("retell", std::ssize(lives), "lives", lives.told());
+  for (auto wave = lives.next_wave(); !wave.empty(); wave = lives.next_wave()) {
+    const OrderedJson line = ask(transformer, tokenizer, chat, lives, wave, options, run.seed);
+    log.append(line);
+    lives.take(line, "an answer");
+    const Tally& tally = lives.tally();
+    progress.update(lives.told(), fmt::format("{:.0f} % of the answers taken, {:.0f} tokens/s", tally.rate(),
+                                              tally.tokens_per_second()));
+  }
+}
+
+OrderedJson result_of(const RewriteConfig& config, const world::World& world, const Lives& lives) {
+  const Tally& tally = lives.tally();
+  OrderedJson wrong = OrderedJson::object();
+  for (const auto& [what, count] : tally.wrong) wrong[what] = count;
+  return {{"model", config.model.string()},
+          {"people", world.people.size()},
+          {"versions", config.versions},
+          {"biographies", world.biographies.size()},
+          {"told", lives.told()},
+          {"completed", std::ssize(lives) - lives.told()},
+          {"answers", tally.answers},
+          {"earlier", tally.earlier},
+          {"acceptance_rate", tally.rate()},
+          {"wrong", std::move(wrong)},
+          {"tokens", tally.tokens},
+          {"tokens_per_second", tally.tokens_per_second()},
+          {"seconds", tally.seconds},
+          {"out", config.out.string()}};
+}
+
 }  // namespace
 
 void RewriteConfig::add_to(Options& options) {
@@ -169,18 +238,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   text::chat_format(tokenizer, chat.model_name);  // found wanting before anything is written
 
   Lives lives(world, config.full_name, config.max_tries);
-  const OrderedJson settings{{"model", fingerprint_of(model, config.model)},
-                             {"seed", run.seed},
-                             {"lives", lives.size()},
-                             {"people", fingerprint_of(world.people)},
-                             {"examples", world::kRetellExamples},
-                             {"versions", config.versions},
-                             {"fullname", config.full_name},
-                             {"tokenizer", world::tokenizer_name(config.tokenizer)},
-                             {"temperature", config.temperature},
-                             {"top-p", config.top_p},
-                             {"max-new-tokens", config.max_new_tokens},
-                             {"precision", tensor::name_of(run.precision)}};
+  const OrderedJson settings = settings_of(config, run, model, world, lives);
   OrderedJson earlier;
   if (!config.answers.empty() && !complete && !(config.resume && has_answers(log_path))) {
     const fs::path path = config.answers / world::kLivesFile;
@@ -193,15 +251,7 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
   check(!error, "cannot make the directory {}: {}", config.out.string(), error.message());
   run::Descriptor lock;
   run::lock_folder(config.out, lock, "wait for it, or give another --out");
-  if (complete) {
-    const std::string where = result_path.string();
-    const OrderedJson record = run::read_ordered_json(where);
-    check_settings("--resume", json_object(record, "settings", where), settings, config.out);
-    const OrderedJson result = recorded_result(
-        record, {"people", "biographies", "completed", "answers", "acceptance_rate", "tokens_per_second"}, where);
-    run::message("{} is complete: nothing is left to do", config.out.string());
-    return result;
-  }
+  if (complete) return earlier_result(config, settings, result_path);
   LivesFile log(log_path, settings, config.resume, lives);
   world::begin_world(config.out);
   if (!earlier.is_null()) {
@@ -211,43 +261,10 @@ OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
                  lives.size());
   }
 
-  model::GenerateOptions options;
-  options.max_new_tokens = config.max_new_tokens;
-  options.temperature = config.temperature;
-  options.top_p = config.top_p;
-  options.stop_ids = measure::stop_ids(model.files().config(), &tokenizer);
-  options.model_name = config.model.string();
-  model::Transformer transformer = model.load(run.precision);
-  {
-    run::Progress progress("retell", std::ssize(lives), "lives", lives.told());
-    for (auto wave = lives.next_wave(); !wave.empty(); wave = lives.next_wave()) {
-      const OrderedJson line = ask(transformer, tokenizer, chat, lives, wave, options, run.seed);
-      log.append(line);
-      lives.take(line, "an answer");
-      const Tally& tally = lives.tally();
-      progress.update(lives.told(), fmt::format("{:.0f} % of the answers taken, {:.0f} tokens/s", tally.rate(),
-                                                tally.tokens_per_second()));
-    }
-  }
+  tell_all(config, run, model, tokenizer, chat, lives, log);
   world.biographies = finish(config, lives, run.seed);
 
-  const Tally& tally = lives.tally();
-  OrderedJson wrong = OrderedJson::object();
-  for (const auto& [what, count] : tally.wrong) wrong[what] = count;
-  const OrderedJson result{{"model", config.model.string()},
-                           {"people", world.people.size()},
-                           {"versions", config.versions},
-                           {"biographies", world.biographies.size()},
-                           {"told", lives.told()},
-                           {"completed", std::ssize(lives) - lives.told()},
-                           {"answers", tally.answers},
-                           {"earlier", tally.earlier},
-                           {"acceptance_rate", tally.rate()},
-                           {"wrong", wrong},
-                           {"tokens", tally.tokens},
-                           {"tokens_per_second", tally.tokens_per_second()},
-                           {"seconds", tally.seconds},
-                           {"out", config.out.string()}};
+  const OrderedJson result = result_of(config, world, lives);
   const OrderedJson record{{"settings", settings}, {"result", result}};
   world::write_world(config.out, world, config.tokenizer, {{world::kRewriteFile, json_text(record, 2) + "\n"}});
   return result;
