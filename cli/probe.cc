@@ -14,8 +14,8 @@ void probe(Arguments arguments) {
       "of facts), and says how often it reads the truth about the other half.");
   options.example("probe multi5-model multi5 --kind q --classifier unembedding",
                   "what a model has encoded on the names of a WORLD's people, 1,000 or so");
-  options.example("probe multi5-model multi5 --kind p --attributes birth_city,major --classifier unembedding",
-                  "where in a biography a value can be read before it is told");
+  options.example("probe multi5-model multi5 --kind p --classifier unembedding --max-steps 80",
+                  "where in a biography a value can be read before it is told; the paper's 30 passes take longer");
   options.example("probe multi5-model multi5 --kind q", "with a classifier of its own, for 10,000 people and more");
   options.example("probe SmolLM2 continents.jsonl",
                   "whether the answer, one that several subjects have, can be read at the subject");

@@ -187,13 +187,14 @@ TEST_CASE("single and its permutations tell the same sentences, and the first of
 
 TEST_CASE("templates and orders are uniform") {
   const Made m = made("multi5+permute", 2000);
-  std::map<std::string_view, double> templates;
+  std::map<Attribute, std::map<std::string_view, double>> templates;
   std::map<std::vector<Attribute>, double> orders;
   for (size_t p = 0; p < m.people.size(); ++p)
     for (const Biography& b : m.of[p]) ++orders[order(b)];
   for (size_t p = 0; p < 200; ++p) {
     const auto filled_in = filled(m.people[p]);
-    for (const Biography& b : m.of[p]) ++templates[template_of(b, filled_in, Attribute::kMajor)];
+    for (const Biography& b : m.of[p])
+      for (const Attribute attribute : kAttributes) ++templates[attribute][template_of(b, filled_in, attribute)];
   }
   // Pearson's statistic, in standard deviations from its mean.
   const auto excess = [](const auto& counts, double cells, double total) {
@@ -201,7 +202,10 @@ TEST_CASE("templates and orders are uniform") {
     for (const auto& [key, n] : counts) sum += (n - total / cells) * (n - total / cells) / (total / cells);
     return std::abs(sum - (cells - 1)) / std::sqrt(2 * (cells - 1));
   };
-  CHECK(excess(templates, 52, 200 * 5) < 5);
+  for (const Attribute attribute : kAttributes) {
+    CAPTURE(attribute_name(attribute));
+    CHECK(excess(templates[attribute], static_cast<double>(sentences(attribute).size()), 200 * 5) < 5);
+  }
   CHECK(excess(orders, 720, 2000 * 5) < 5);
 }
 
