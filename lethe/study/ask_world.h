@@ -21,8 +21,7 @@ struct AskConfig {
 // questions about the first ten people, with what the model says when it is left to answer. With --old-world
 // "changed": {attribute: {"people", "new", "old", "neither"}}, where the old answer and the new one differ, and
 // "unchanged": {"exact_match", "first_token", "count"}, means of the attributes, where anything is. Errors: as of
-// World::load and old_world_of; nobody who is asked about changed; a model that is not causal and
-// --old-world.
+// World::load and old_world_of; nobody who is asked about changed; --old-world with a model that is not causal.
 OrderedJson ask_world(const AskConfig& config, const RunInfo& run);
 
 // The table of such a JSON.

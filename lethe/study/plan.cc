@@ -255,8 +255,9 @@ class Planner {
     if (work.writes) work.options.emplace_back("out", fmt::format("{}/out", kStages));
     try {
       options.parse(work.arguments(kStages));
-      OrderedJson given = options.json();             // before resolve(), which the version of the program may change
-      for (const auto& [name, value] : work.options)  // what a command says nothing of to those who repeat it
+      OrderedJson given = options.json();  // before resolve(), which the version of the program may change
+      // What is no part of a configuration, as --max-tries, decides what is written, too.
+      for (const auto& [name, value] : work.options)
         if (!given.contains(name)) given[name] = value;
       OrderedJson all{
           {"format", kPlanFormat}, {"command", work.command}, {"options", given}, {"precision", options_.precision}};

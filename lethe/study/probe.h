@@ -33,8 +33,7 @@ struct ProbeConfig {
 // Q-probe, "changed": how often it reads the new value, the old one or neither on the name of people whose value
 // changed; of a P-probe on a world of couples "by_told" (both: lethe/measure/probe_readings.h). "seen" (null for a
 // model that reads both ways, or has no positions for two lives): whether the model knows the people at all. Of facts:
-// {"kind": "facts", "subjects":
-// {"train", "test"}, "classes", "accuracy" (of records), "baseline", "ceiling", ...}.
+// {"kind": "facts", "subjects": {"train", "test"}, "classes", "accuracy" (of records), "baseline", "ceiling", ...}.
 // Errors: a world of other tokens than the model's; a name or a life that is longer than its positions; a value that is
 // none of the world's; options that what is probed has no use for.
 OrderedJson probe(const ProbeConfig& config, const RunInfo& run);
