@@ -34,8 +34,7 @@ void report(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the page, where there is one").flag();
   if (!common.start(options, arguments)) return;
   check_out(out, OutKind::kFile, overwrite);
-  check(!fs::is_regular_file(out) || fs::file_size(out) == 0 || is_page(out), "--out {} is no page; give another",
-        out.string());
+  check(!fs::exists(out) || fs::file_size(out) == 0 || is_page(out), "--out {} is no page; give another", out.string());
 
   std::vector<run::RunRecord> runs;
   for (const std::string& folder : folders)

@@ -135,7 +135,11 @@ void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_vi
   if (!fs::exists(out)) return;
   const bool directory = fs::is_directory(out);
   if (kind == OutKind::kDirectory) check(directory, "{} {} is a file, a directory is expected", option, out.string());
-  if (kind == OutKind::kFile) check(!directory, "{} {} is a directory, a file is expected", option, out.string());
+  if (kind == OutKind::kFile) {
+    check(!directory, "{} {} is a directory, a file is expected", option, out.string());
+    check(fs::is_regular_file(out), "{} {} is no regular file, which cannot be replaced; give another", option,
+          out.string());
+  }
   check(overwrite, "{} {} exists; --overwrite replaces {}{}", option, out.string(),
         directory ? "the model or world in it" : "it", hint);
 }

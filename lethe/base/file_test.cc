@@ -55,6 +55,8 @@ TEST_CASE("an --out that exists is refused unless it is to be overwritten, and o
   check_out(dir / "file", OutKind::kFile, true);
   refused("empty", OutKind::kFile, true, "a file is expected");
   refused("file", OutKind::kDirectory, true, "a directory is expected");
+  fs::create_symlink("/dev/null", dir / "device");
+  refused("device", OutKind::kFile, true, "device is no regular file, which cannot be replaced; give another");
 }
 
 TEST_CASE("an output is not what is read, under another name either") {

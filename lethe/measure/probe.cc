@@ -37,10 +37,7 @@ Packed pack(const Inputs& inputs, int64_t copies) {
   model::Batch& batch = packed.batch;
   for (int64_t copy = 0; copy < copies; ++copy)
     for (const ProbeInput* input : inputs) {
-      const int64_t begin = batch.tokens(), length = std::ssize(input->ids);
-      batch.spans.push_back({begin, length, 0, 0});
-      batch.ids.insert(batch.ids.end(), input->ids.begin(), input->ids.end());
-      for (int64_t i = 0; i < length; ++i) batch.positions.push_back(static_cast<int32_t>(i));
+      const int64_t begin = batch.append(input->ids);
       for (const int32_t row : input->rows) packed.rows.push_back(static_cast<int32_t>(begin + row));
     }
   return packed;

@@ -89,10 +89,7 @@ world::Biography told_of(world::Biography biography, const std::string& name, co
 
 // A biography up to its last value: what the P-probe reads of it, the first tokens of the values as targets.
 void add_life(model::Batch& batch, const ToldTokens& told) {
-  const int64_t begin = batch.tokens(), length = told.first.back();
-  batch.spans.push_back({begin, length, 0, 0});
-  batch.ids.insert(batch.ids.end(), told.ids.begin(), told.ids.begin() + length);
-  for (int64_t i = 0; i < length; ++i) batch.positions.push_back(static_cast<int32_t>(i));
+  const int64_t begin = batch.append(std::span(told.ids).first(static_cast<size_t>(told.first.back())));
   for (const int64_t first : told.first) {
     batch.target_rows.push_back(static_cast<int32_t>(begin + first - 1));
     batch.target_ids.push_back(told.ids[static_cast<size_t>(first)]);

@@ -21,12 +21,6 @@ model::Batch& open_batch(std::vector<model::Batch>& batches) {
   return batches.back();
 }
 
-void add_span(model::Batch& batch, const std::vector<int32_t>& ids) {
-  batch.spans.push_back({batch.tokens(), std::ssize(ids), 0, 0});
-  batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
-  for (int32_t i = 0; i < std::ssize(ids); ++i) batch.positions.push_back(i);
-}
-
 // Row i predicts what follows it; where the model is not causal, the token is hidden and recovered where it stands.
 void add_target(model::Batch& batch, int64_t begin, int64_t index, bool causal, int32_t mask) {
   int32_t& id = batch.ids[static_cast<size_t>(begin + index)];
@@ -58,8 +52,7 @@ LearningCurves::LearningCurves(const world::World& world, const text::Tokenizer&
       measure::ToldTokens tokens = measure::told_behind(end, tokenizer, biography);
       if (std::ssize(tokens.ids) > config.max_positions) tokens.ids.resize(static_cast<size_t>(config.max_positions));
       model::Batch& batch = open_batch(told.batches);
-      const int64_t begin = batch.tokens();
-      add_span(batch, tokens.ids);
+      const int64_t begin = batch.append(tokens.ids);
       for (size_t i = 0; i < tokens.first.size(); ++i) {
         const int64_t value_end = std::min(tokens.end[i], std::ssize(tokens.ids));
         if (tokens.first[i] >= value_end) continue;
@@ -73,10 +66,10 @@ LearningCurves::LearningCurves(const world::World& world, const text::Tokenizer&
       if (chosen++ == people * std::ssize(world::kAttributes)) break;
       const text::Example example = measure::question_example(tokenizer, question, false);
       model::Batch& batch = open_batch(asked.batches);
-      const int64_t begin = batch.tokens(), answer = example.size() - example.target_count();
-      std::vector<int32_t> ids = example.ids;
-      if (config.causal) ids.resize(static_cast<size_t>(answer + 1));  // what follows the first token is not looked at
-      add_span(batch, ids);
+      const int64_t answer = example.size() - example.target_count();
+      std::span<const int32_t> ids = example.ids;
+      if (config.causal) ids = ids.first(static_cast<size_t>(answer + 1));  // what follows is not looked at
+      const int64_t begin = batch.append(ids);
       if (!config.causal) hide(batch, begin + answer + 1, begin + example.size(), mask);
       add_target(batch, begin, answer, config.causal, mask);
     }

@@ -18,6 +18,7 @@
 #include "lethe/study/study_results.h"
 #include "lethe/study/workers.h"
 #include "lethe/tensor/parallel.h"
+#include "lethe/world/world_files.h"
 
 namespace lethe::study {
 namespace {
@@ -57,8 +58,8 @@ class Study {
     stages_ = config.stages.empty() ? out_ / "stages" : config.stages;
     if (const std::string whole = fs::absolute(stages_).string(); whole.find(',') != std::string::npos)
       fail_usage("{}: expected a path without a comma, which would end a file's name in lists", whole);
-    if (fs::weakly_canonical(stages_) == fs::weakly_canonical(out_))
-      fail_usage("--stages {} is --out; expected another folder", stages_.string());
+    const auto place = [](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path) / ""); };
+    if (place(stages_) == place(out_)) fail_usage("--stages {} is --out; expected another folder", stages_.string());
     check_selection();
     check(!config.resume || is_study(out_), "--resume: {} holds no study", out_.string());
     check(!fs::exists(out_) || is_study(out_) || (fs::is_directory(out_) && fs::is_empty(out_)),
@@ -278,13 +279,17 @@ class Study {
       write_begun();
       throw;
     } catch (const Error& problem) {
-      if (!resume || !std::string_view(problem.what()).starts_with("--resume")) throw;
-      fail("{}\nto begin the stage anew, delete {}", problem.what(), folder(i).string());
+      if (resume && std::string_view(problem.what()).starts_with("--resume"))
+        fail("{}\nto begin the stage anew, delete {}", problem.what(), folder(i).string());
+      if (const fs::path told = folder(i) / "out"; fs::exists(told / world::kLivesFile))
+        fail("{}\nwith other options the stage takes these answers from answers = \"{}\"", problem.what(),
+             told.string());
+      throw;
     }
     result.update(of_run_folder(run_dir));
-    records_[i] = {{"stage", work.stage},        {"command", work.command},         {"options", options.json()},
-                   {"version", run_.version},    {"computed_on", processor_name()}, {"seconds", seconds()},
-                   {"result", std::move(result)}};
+    records_[i] = {{"stage", work.stage},     {"command", work.command},         {"options", options.json()},
+                   {"version", run_.version}, {"computed_on", processor_name()}, {"of_threads", threads_},
+                   {"seconds", seconds()},    {"result", std::move(result)}};
     records_[i]->update(everywhere);
     write_record(i);
     fs::remove(begun_file);
@@ -296,6 +301,9 @@ class Study {
     OrderedJson record = run::read_ordered_json(where);
     json_object(record, "result", where);
     json_number(record, "seconds", where);
+    // Older stages do not say where they ran.
+    record["computed_on"] = json_string(record, "computed_on", where, processor_name());
+    record["of_threads"] = json_int(record, "of_threads", where, threads_);
     record["removed"] = json_bool(record, "removed", where, false);
     return record;
   }

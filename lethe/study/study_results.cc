@@ -8,7 +8,6 @@
 
 #include "lethe/run/report.h"
 #include "lethe/run/run_folder.h"
-#include "lethe/tensor/parallel.h"
 
 namespace lethe::study {
 namespace {
@@ -50,7 +49,9 @@ OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<cons
   for (size_t i = 0; i < plan.work.size(); ++i) {
     const std::string& stage = plan.work[i].stage;
     seconds[stage] = seconds.value(stage, 0.0) + records[i]->value("seconds", 0.0);
-    const std::string processor = records[i]->value("computed_on", processor_name());  // older stages do not say
+    const auto threads = records[i]->value("of_threads", 0);
+    const std::string processor =
+        fmt::format("{}, {} thread{}", records[i]->value("computed_on", ""), threads, threads == 1 ? "" : "s");
     if (std::ranges::find(processors, processor) == processors.end()) processors.push_back(processor);
   }
   const auto shows = [&](const std::string& what, const std::string& stage) {
@@ -72,9 +73,7 @@ OrderedJson study_results(const Recipe& recipe, const Plan& plan, std::span<cons
   }
   OrderedJson results{{"lethe", info.version}};
   results.update(selection);
-  const int threads = tensor::num_threads();
-  results["computed_on"] =
-      fmt::format("{}, {} thread{}", fmt::join(processors, "; "), threads, threads == 1 ? "" : "s");
+  results["computed_on"] = fmt::format("{}", fmt::join(processors, "; "));
   results["command"] = info.command;
   results["seconds"] = std::move(seconds);
   results["variants"] = std::move(variants);

@@ -117,7 +117,18 @@ TEST_CASE("a damaged record of a stage is told, with its file and field") {
   refused("result", 5, "stage.json: \"result\" is 5, expected an object");
   refused("seconds", "x", "stage.json: \"seconds\" is \"x\", expected a number");
   refused("seconds", nullptr, "stage.json: the field \"seconds\" is missing");
+  refused("computed_on", 5, "stage.json: \"computed_on\" is 5, expected a string");
+  refused("of_threads", "all", "stage.json: \"of_threads\" is \"all\", expected an integer");
   refused("removed", 1, "stage.json: \"removed\" is 1, expected true or false");
+}
+
+TEST_CASE("where lives were told a failed stage says how another takes them") {
+  Fixture study;
+  study.replace("rate = 0.5", "rate = 200");
+  log().training = [&] { write_file(study.stages("model")[0] / "out" / "lives.jsonl", ""); };
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("the loss is infinite\nwith other options the stage takes"),
+                       Error);
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("/out\""), Error);
 }
 
 TEST_CASE("an interrupted study goes on where it was, inside of a stage too") {
@@ -260,6 +271,12 @@ TEST_CASE("errors of stages and of the output say where") {
   study.config.out = study.temp / "one";
   study.config.stages = study.temp / "." / "one";
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("is --out; expected another folder"), UsageError);
+  study.config.stages = study.temp / "one/";
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("is --out; expected another folder"), UsageError);
+  study.config.stages = fs::absolute("not-there");
+  study.config.out = "not-there";
+  CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("is --out; expected another folder"), UsageError);
+  study.config.out = study.temp / "one";
   study.config.stages = "";
   study.config.set = {"people=5", "people=6"};
   CHECK_THROWS_WITH_AS(study.run(), doctest::Contains("--set people is given twice"), UsageError);
@@ -277,11 +294,13 @@ TEST_CASE("a study whose stages another machine ran says so") {
   CHECK(record["precision"] == "fp32");
   CHECK(record["version"] == "0");
   record["computed_on"] = "Another";
+  record["of_threads"] = 16;
   write_file(file, record.dump());
   const std::string text = study.run()["computed_on"];
-  CHECK(text.find("Another") != std::string::npos);
+  CHECK(text.find("Another, 16 threads") != std::string::npos);
   CHECK(text.find(processor_name()) != std::string::npos);
   record.erase("computed_on");  // as older stages are
+  record.erase("of_threads");
   write_file(file, record.dump());
   CHECK(study.run()["computed_on"].get<std::string>().find("Another") == std::string::npos);
 }

@@ -105,7 +105,6 @@ void Windows::add_window(int64_t index, model::Batch& batch) {
   ids.pop_back();
 
   const int64_t begin = batch.tokens();
-  batch.spans.push_back({begin, W, 0, 0});
   const auto target = [&](int64_t row, int32_t id) {
     batch.target_rows.push_back(static_cast<int32_t>(begin + row));
     batch.target_ids.push_back(id);
@@ -143,8 +142,7 @@ void Windows::add_window(int64_t index, model::Batch& batch) {
       for (int64_t i = first; i < last; ++i) hide(i);
     }
   }
-  batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
-  for (int64_t i = 0; i < W; ++i) batch.positions.push_back(static_cast<int32_t>(i));
+  batch.append(ids);
 }
 
 }  // namespace lethe::train

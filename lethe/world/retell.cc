@@ -274,10 +274,15 @@ std::string with_full_names(const Person& person, const std::string& text) {
     const std::string_view rest = sentence.substr(where + first->words.size());
     result += sentence.substr(0, where);
     result += is_object(first->words, rest) ? person.full_name() : first->full;
-    // "Duke met Roxanne L. Later": the initial's full stop is the sentence's, too.
+    // "Duke met Roxanne L. She left": the initial's full stop is the sentence's, too, and what follows is another one.
     const bool ends = rest.empty() || (rest.size() > 1 && std::isupper(static_cast<unsigned char>(rest[1])) != 0);
-    if (first->words.ends_with('.') && ends) result += '.';
-    result += rest;
+    if (first->words.ends_with('.') && ends) {
+      result += '.';
+      result += rest.substr(0, 1);
+      end -= rest.size() - rest.substr(0, 1).size();
+    } else {
+      result += rest;
+    }
   }
   return result;
 }

@@ -239,6 +239,8 @@ TEST_CASE("full names: any part of the name, the longest that is there, and an i
   }
   CHECK(told("Duke met Roxanne L. Brackbury in Reno. Duke met Roxanne L.") ==
         " Duke met " + name + " in Reno. Duke met " + name + ".");
+  CHECK(told("Duke met Roxanne L. She left early. She is " + name + ".") ==
+        " Duke met " + name + ". " + name + " left early. She is " + name + ".");
 }
 
 TEST_CASE("full names: they are things where the sentence before does not speak of a person of another pronoun") {
