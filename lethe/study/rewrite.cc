@@ -43,7 +43,8 @@ std::string fingerprint_of(const AnyModel& model, const fs::path& path) {
 }
 
 OrderedJson ask(model::Transformer& transformer, const text::Tokenizer& tokenizer, const text::Template& chat,
-                const Lives& lives, const std::vector<Try>& wave, model::GenerateOptions options, uint64_t seed) {
+                const Lives& lives, const std::vector<Try>& wave, model::GenerateOptions options, uint64_t seed,
+                const model::TokenCallback& on_token) {
   std::vector<std::vector<int32_t>> prompts;
   options.seeds.clear();
   for (const Try& t : wave) {
@@ -58,7 +59,7 @@ OrderedJson ask(model::Transformer& transformer, const text::Tokenizer& tokenize
     options.seeds.push_back(Random(seed, "rewrite/answer", index).next());
   }
   const auto begin = std::chrono::steady_clock::now();
-  const auto ids = model::generate(transformer, prompts, options);
+  const auto ids = model::generate(transformer, prompts, options, on_token);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   int64_t tokens = 0;
   OrderedJson answers = OrderedJson::array();
@@ -149,13 +150,19 @@ void tell_all(const RewriteConfig& config, const RunInfo& run, const AnyModel& m
   options.model_name = config.model.string();
   model::Transformer transformer = model.load(run.precision);
   run::Progress progress("retell", std::ssize(lives), "lives", lives.told());
+  std::string so_far;
   for (auto wave = lives.next_wave(); !wave.empty(); wave = lives.next_wave()) {
-    const OrderedJson line = ask(transformer, tokenizer, chat, lives, wave, options, run.seed);
+    int64_t tokens = 0;
+    const auto on_token = [&](size_t, int32_t) {  // a wave may take minutes
+      progress.update(lives.told(), fmt::format("{}{} answers under way, {} tokens", so_far, wave.size(), ++tokens));
+    };
+    const OrderedJson line = ask(transformer, tokenizer, chat, lives, wave, options, run.seed, on_token);
     log.append(line);
     lives.take(line, "an answer");
     const Tally& tally = lives.tally();
-    progress.update(lives.told(), fmt::format("{:.0f} % of the answers taken, {:.0f} tokens/s", tally.rate(),
-                                              tally.tokens_per_second()));
+    so_far = fmt::format("{:.0f} % of the answers taken, {:.0f} tokens/s", tally.rate(), tally.tokens_per_second());
+    progress.update(lives.told(), so_far);
+    so_far += ", ";
   }
 }
 
