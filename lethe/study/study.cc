@@ -58,6 +58,7 @@ class Study {
     stages_ = config.stages.empty() ? out_ / "stages" : config.stages;
     if (const std::string whole = fs::absolute(stages_).string(); whole.find(',') != std::string::npos)
       fail_usage("{}: expected a path without a comma, which would end a file's name in lists", whole);
+    // With a slash at its end, so that it does not matter who typed one or whether the folder is there.
     const auto place = [](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path) / ""); };
     if (place(stages_) == place(out_)) fail_usage("--stages {} is --out; expected another folder", stages_.string());
     check_selection();

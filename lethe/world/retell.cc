@@ -277,9 +277,9 @@ std::string with_full_names(const Person& person, const std::string& text) {
     // "Duke met Roxanne L. She left": the initial's full stop is the sentence's, too, and what follows is another one.
     const bool ends = rest.empty() || (rest.size() > 1 && std::isupper(static_cast<unsigned char>(rest[1])) != 0);
     if (first->words.ends_with('.') && ends) {
-      result += '.';
-      result += rest.substr(0, 1);
-      end -= rest.size() - rest.substr(0, 1).size();
+      const std::string_view space = rest.substr(0, 1);
+      (result += '.') += space;
+      end -= rest.size() - space.size();
     } else {
       result += rest;
     }
