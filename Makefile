@@ -25,7 +25,6 @@ demo: program
 
 laboratory: program
 	@build/release/lethe study laboratory
-	@echo "The page: $$PWD/out/laboratory/report.html"
 
 test: build
 	@ctest --preset release

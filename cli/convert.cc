@@ -31,7 +31,7 @@ void convert(Arguments arguments) {
   if (!common.start(options, arguments)) return;
 
   check_not_read(out, model);
-  check_out(out, OutKind::kDirectory, overwrite);
+  check_out(out, OutKind::kModel, overwrite);
   const study::AnyModel source = study::AnyModel::open(model, base_model);
   if (!source.own_tokenizer().empty()) source.tokenizer();  // found wanting before anything is written
   model::write_model(source.files(), out, source.merged_values(),

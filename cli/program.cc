@@ -45,16 +45,8 @@ void print(std::string_view text) { write_all(STDOUT_FILENO, text, "the result t
 void print_json(const OrderedJson& json) { print(json_text(json) + "\n"); }
 
 std::string command_line(std::string_view command, Arguments arguments) {
-  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+%@";
-  const auto shell_word = [](const std::string& word) {
-    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-    std::string quoted;
-    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return "'" + quoted + "'";
-  };
-  std::string line = fmt::format("{} {}", shell_word(program), command);
-  for (const std::string& argument : arguments) line += " " + shell_word(argument);
-  return line;
+  const std::string words = shell_text(arguments);
+  return fmt::format("{} {}{}{}", shell_text({&program, 1}), command, words.empty() ? "" : " ", words);
 }
 
 study::RunInfo run_info(std::string_view command, const Common& common, const Options& options, Arguments arguments) {

@@ -134,8 +134,15 @@ std::string name_of(const fs::path& path) {
 void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint, std::string_view option) {
   if (!fs::exists(out)) return;
   const bool directory = fs::is_directory(out);
-  if (kind == OutKind::kDirectory) check(directory, "{} {} is a file, a directory is expected", option, out.string());
-  if (kind == OutKind::kFile) {
+  if (kind != OutKind::kFile) {
+    check(directory, "{} {} is a file, a directory is expected", option, out.string());
+    const auto holds = [&](const char* name, const char* other) {
+      check(!fs::exists(out / name), "{} {} holds {}, {}, which is not replaced; give another directory", option,
+            out.string(), other, name);
+    };
+    if (kind == OutKind::kModel) holds("world.toml", "a world");
+    if (kind == OutKind::kWorld) holds("config.json", "a model"), holds("adapter_config.json", "an adapter");
+  } else {
     check(!directory, "{} {} is a directory, a file is expected", option, out.string());
     check(fs::is_regular_file(out), "{} {} is no regular file, which cannot be replaced; give another", option,
           out.string());

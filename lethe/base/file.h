@@ -60,9 +60,10 @@ void write_all(int fd, std::string_view bytes, const std::string& name);
 // What a file or a directory is called: "smollm2", also of "models/smollm2/" and, inside of it, of ".".
 std::string name_of(const fs::path& path);
 
-// The rule of every --out: what exists, an empty directory too, is refused unless `overwrite`; a file never takes the
-// place of a directory, nor the other way round. `hint` ends the message, `option` begins it.
-enum class OutKind { kFile, kDirectory };
+// The rule of every --out: what exists, an empty directory too, is refused unless `overwrite`, and only its own kind
+// takes its place: no file that of a directory, no world that of a model, nor the other way round. `hint` ends the
+// message, `option` begins it.
+enum class OutKind { kFile, kModel, kWorld };
 void check_out(const fs::path& out, OutKind kind, bool overwrite, std::string_view hint = "",
                std::string_view option = "--out");
 

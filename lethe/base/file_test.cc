@@ -41,20 +41,29 @@ TEST_CASE("an --out that exists is refused unless it is to be overwritten, and o
   TempDir dir;
   fs::create_directory(dir / "empty");
   write_file(dir / "file", "");
-  check_out(dir / "new", OutKind::kDirectory, false);
+  check_out(dir / "new", OutKind::kModel, false);
   check_out(dir / "new", OutKind::kFile, false);
   const auto refused = [&](const char* name, OutKind kind, bool overwrite, const char* message) {
     CHECK_THROWS_WITH_AS(check_out(dir / name, kind, overwrite, "; or not"), doctest::Contains(message), Error);
   };
-  refused("empty", OutKind::kDirectory, false, "empty exists; --overwrite replaces the model or world in it; or not");
+  refused("empty", OutKind::kModel, false, "empty exists; --overwrite replaces the model or world in it; or not");
   refused("file", OutKind::kFile, false, "--out /");
   CHECK_THROWS_WITH_AS(check_out(dir / "file", OutKind::kFile, false, "", "--rows"), doctest::Contains("--rows /"),
                        Error);
   refused("file", OutKind::kFile, false, "file exists; --overwrite replaces it; or not");
-  check_out(dir / "empty", OutKind::kDirectory, true);
+  check_out(dir / "empty", OutKind::kModel, true);
   check_out(dir / "file", OutKind::kFile, true);
+  write_file(dir / "empty" / "config.json", "{}");
+  refused("empty", OutKind::kWorld, true, "empty holds a model, config.json, which is not replaced");
+  check_out(dir / "empty", OutKind::kModel, true);
   refused("empty", OutKind::kFile, true, "a file is expected");
-  refused("file", OutKind::kDirectory, true, "a directory is expected");
+  for (const char* name : {"adapter", "world"}) fs::create_directory(dir / name);
+  write_file(dir / "adapter" / "adapter_config.json", "{}");
+  write_file(dir / "world" / "world.toml", "");
+  refused("adapter", OutKind::kWorld, true, "holds an adapter, adapter_config.json");
+  refused("world", OutKind::kModel, true, "holds a world, world.toml");
+  check_out(dir / "world", OutKind::kWorld, true);
+  refused("file", OutKind::kModel, true, "a directory is expected");
   fs::create_symlink("/dev/null", dir / "device");
   refused("device", OutKind::kFile, true, "device is no regular file, which cannot be replaced; give another");
 }

@@ -9,12 +9,6 @@
 namespace lethe {
 namespace {
 
-std::string with_dashes(std::string_view name) {
-  std::string result(name);
-  std::replace(result.begin(), result.end(), '_', '-');
-  return result;
-}
-
 template <typename T>
 Json parse_number(std::string_view text) {
   T value{};

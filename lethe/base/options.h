@@ -202,4 +202,10 @@ Option& Options::add(std::string name, T& field, std::string help) {
   return add_option(std::move(name), std::move(help), std::move(option));
 }
 
+// "data --name 'my facts.json'": what a shell reads as these words.
+std::string shell_text(std::span<const std::string> words);
+
+// "base_model" as an option is called: "base-model".
+std::string with_dashes(std::string_view name);
+
 }  // namespace lethe

@@ -165,8 +165,7 @@ std::string Options::toml() const {
 std::string Options::suggestion(std::string_view name, std::string_view before) const {
   std::vector<std::string> names;
   for (const Option& option : options_) names.push_back(option.name_);
-  std::string dashed(name);
-  std::replace(dashed.begin(), dashed.end(), '_', '-');
+  const std::string dashed = with_dashes(name);
   // What others call it: transformers, PEFT, LLaMA-Factory, habit.
   static const std::pair<const char*, const char*> kElsewhere[] = {{"lr", "learning-rate"},
                                                                    {"epochs", "num-train-epochs"},
@@ -185,6 +184,28 @@ std::string Options::suggestion(std::string_view name, std::string_view before) 
   for (const auto& [elsewhere, here] : kElsewhere)
     if (dashed == elsewhere && find(here)) return fmt::format(" (here it is {}{})", before, here);
   return did_you_mean(dashed, names, before);
+}
+
+std::string shell_text(std::span<const std::string> words) {
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+%@";
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += ' ';
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      text += word;
+      continue;
+    }
+    text += '\'';
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += '\'';
+  }
+  return text;
+}
+
+std::string with_dashes(std::string_view name) {
+  std::string result(name);
+  std::replace(result.begin(), result.end(), '_', '-');
+  return result;
 }
 
 }  // namespace lethe

@@ -192,7 +192,7 @@ void delta_diff(const fs::path& base_path, const fs::path& tuned_path, const fs:
 void delta_apply(const fs::path& model_path, const fs::path& delta, double scale, const fs::path& out, bool overwrite) {
   check(std::isfinite(scale), "the scale is {}, expected a number", scale);
   check(fs::exists(delta), "{}: no such file or directory, expected a delta", delta.string());
-  check_out(out, OutKind::kDirectory, overwrite);
+  check_out(out, OutKind::kModel, overwrite);
   check_not_read(out, delta);
   const ModelFiles model = ModelFiles::open(model_path);
   const model::WriteModelOptions options = {

@@ -1,6 +1,8 @@
 #include "lethe/measure/answers.h"
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 
 #include "lethe/model/generate.h"
 #include "lethe/run/progress.h"
@@ -8,23 +10,53 @@
 namespace lethe::measure {
 namespace {
 
-// Up to the first line end, or the first full stop, question or exclamation mark that ends a sentence (3.5 and U.S. do
-// not).
-std::string first_sentence(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string::npos) return "";
-  size_t end = begin;
-  while (end < text.size() && text[end] != '\n' && text[end] != '\r') {
-    const bool stop = text[end] == '.' || text[end] == '?' || text[end] == '!';
-    if (stop && (end + 1 == text.size() || text[end + 1] == ' ' || text[end + 1] == '\n')) break;
-    ++end;
-  }
-  std::string sentence = text.substr(begin, end - begin);
-  sentence.erase(sentence.find_last_not_of(" \t") + 1);
-  return sentence;
+enum class ShortForm { kNone, kLetter, kDotted, kWord };
+
+// What the word before a full stop is: "F" of a name, "U.S", "St".
+ShortForm short_form(std::string_view word) {
+  static constexpr std::string_view kWords[] = {"St", "Mt", "Ft",  "Dr",  "Mr", "Mrs", "Ms", "Jr",
+                                                "Sr", "No", "Gen", "Col", "Lt", "Inc", "Co", "vs"};
+  if (std::ranges::find(kWords, word) != std::end(kWords)) return ShortForm::kWord;
+  const auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+  for (size_t i = 0; i < word.size(); ++i)
+    if (i % 2 == 0 ? !letter(word[i]) : word[i] != '.') return ShortForm::kNone;
+  if (word.size() % 2 == 0) return ShortForm::kNone;
+  if (word.size() > 1) return ShortForm::kDotted;
+  return std::isupper(static_cast<unsigned char>(word[0])) != 0 ? ShortForm::kLetter : ShortForm::kNone;
+}
+
+// Whether `rest`, what stands behind a full stop and a space, begins a sentence: words that are no part of a name.
+bool begins_sentence(std::string_view rest) {
+  static constexpr std::string_view kWords[] = {"A",   "An", "The", "This", "That", "These", "It",
+                                                "Its", "He", "She", "They", "His",  "Her",   "Their",
+                                                "We",  "I",  "In",  "On",   "At",   "There", "However"};
+  return std::ranges::find(kWords, rest.substr(0, rest.find_first_of(" ,'"))) != std::end(kWords);
 }
 
 }  // namespace
+
+std::string first_sentence(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string::npos) return "";
+  const std::string_view line = std::string_view(text).substr(begin, text.find_first_of("\r\n", begin) - begin);
+  size_t end = 0;
+  for (; end < line.size(); ++end) {
+    const std::string_view rest = line.substr(end + 1);
+    if (std::string_view(".?!").find(line[end]) == std::string_view::npos) continue;
+    if (!rest.empty() && rest[0] != ' ') continue;
+    if (line[end] != '.') break;
+    const size_t space = line.substr(0, end).find_last_of(" (");
+    const ShortForm form = short_form(line.substr(space + 1, end - space - 1));  // npos + 1 is 0
+    if (form == ShortForm::kNone) break;
+    const size_t next = rest.find_first_not_of(' ');
+    if (next != std::string_view::npos && !begins_sentence(rest.substr(next))) continue;
+    end += form == ShortForm::kLetter ? 0 : 1;
+    break;
+  }
+  std::string sentence(line.substr(0, end));
+  sentence.erase(sentence.find_last_not_of(" \t") + 1);
+  return sentence;
+}
 
 std::vector<int32_t> stop_ids(const model::ModelConfig& config, const text::Tokenizer* tokenizer) {
   std::vector<int32_t> ids(config.eos_ids.begin(), config.eos_ids.end());

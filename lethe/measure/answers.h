@@ -10,8 +10,13 @@
 
 namespace lethe::measure {
 
-// The greedy continuation of each prompt, of at most `max_new_tokens` tokens, cut at its first line or sentence end and
-// trimmed.
+// Up to the first line end, or the first full stop, question or exclamation mark that ends a sentence; trimmed. The
+// stops of 3.5, "U.S. dollar", "John F. Kennedy" and "St. Louis" end none, unless what follows begins one ("... in
+// Washington, D.C. It is"); a short form that stands last keeps its stop, a letter alone ("Vitamin C.") does not.
+std::string first_sentence(const std::string& text);
+
+// The greedy continuation of each prompt, of at most `max_new_tokens` tokens, of which the first
+// sentence.
 std::vector<std::string> greedy_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const text::Template& format, const std::vector<std::string>& prompts,
                                         int64_t max_new_tokens = 12);

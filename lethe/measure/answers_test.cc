@@ -40,3 +40,33 @@ TEST_CASE("greedy answers: what follows, to the end-of-text token or so many tok
   CHECK(one != "big");
   CHECK(greedy_answers({model, "tiny"}, tiny.tokenizer, format, {}).empty());
 }
+
+TEST_CASE("the first sentence of an answer: a short form's stop ends none, unless a sentence begins behind it") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {" Paris. It is the capital", "Paris"},
+      {"Paris\nParis is", "Paris"},
+      {"Paris.\r\nQ: who", "Paris"},
+      {"Paris! And", "Paris"},
+      {" who? me", "who"},
+      {"3.5 miles. So", "3.5 miles"},
+      {"the U.S. dollar.", "the U.S. dollar"},
+      {"the U.S.", "the U.S."},
+      {"St. Louis, Missouri. The", "St. Louis, Missouri"},
+      {"Washington, D.C. It is", "Washington, D.C."},
+      {"John F. Kennedy.", "John F. Kennedy"},
+      {"Dr. Who", "Dr. Who"},
+      {"Martin Luther King Jr. He was", "Martin Luther King Jr."},
+      {"Vitamin C.", "Vitamin C"},
+      {"Vitamin C. It is", "Vitamin C"},
+      {"(St. Louis)", "(St. Louis)"},
+      {"It does. Stop", "It does"},
+      {"...", ".."},
+      {".", ""},
+      {" \n", ""},
+      {"", ""},
+  };
+  for (const auto& [text, sentence] : cases) {
+    CAPTURE(text);
+    CHECK(first_sentence(text) == sentence);
+  }
+}

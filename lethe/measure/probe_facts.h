@@ -5,7 +5,7 @@
 //                                      know; the new ones, where the file has no old ones
 // A prompt in which the subject stands, as words of its own, is read up to the end of the last such place; else the
 // subject alone is. The tokenizer's default special tokens stand before it; where there are none, the token of the
-// text's begin, if the tokenizer has one: nothing can be read of a model at its very first token.
+// text's begin, else of its end, if the tokenizer has one: nothing can be read of a model at its very first token.
 #pragma once
 #include <string>
 #include <vector>

@@ -4,7 +4,6 @@
 // Source: Physics of Language Models 3.1, sections 2 and 7.
 #pragma once
 #include <array>
-#include <optional>
 #include <vector>
 
 #include "lethe/base/json.h"

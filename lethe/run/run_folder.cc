@@ -23,11 +23,6 @@ void open_append(const fs::path& path, Descriptor& file) {
   check(file.fd >= 0, "cannot write {}: {}", path.string(), std::strerror(errno));
 }
 
-// One write a record: a killed process leaves whole records and at most one torn end.
-void append_bytes(const Descriptor& file, std::string_view bytes, const fs::path& path) {
-  write_all(file.fd, bytes, path.string());
-}
-
 void cut(const Descriptor& file, size_t bytes, const fs::path& path) {
   const int failed = ::ftruncate(file.fd, static_cast<off_t>(bytes));
   check(failed == 0, "cannot shorten {}: {}", path.string(), std::strerror(errno));
@@ -85,9 +80,10 @@ std::optional<std::string> RunFolder::config() const {
   return read_file(file(kConfigFile));
 }
 
+// One write a record: a killed process leaves whole records and at most one torn end.
 void RunFolder::append(const StepMetrics& metrics) {
-  append_bytes(metrics_, to_json_line(metrics), file(kMetricsFile));
-  append_bytes(events_, tfrecord(event_of(metrics)), file(kEventsFile));
+  write_all(metrics_.fd, to_json_line(metrics), file(kMetricsFile).string());
+  write_all(events_.fd, tfrecord(event_of(metrics)), file(kEventsFile).string());
   ++logged_;
 }
 
@@ -107,9 +103,9 @@ void RunFolder::truncate_metrics(int64_t lines) {
   const std::string events = read_file(file(kEventsFile));
   int64_t found = 0;
   cut(events_, tfrecord_prefix(events, logged_ + 1, &found), file(kEventsFile));
-  if (found == 0) append_bytes(events_, tfrecord(version_event(now())), file(kEventsFile));
+  if (found == 0) write_all(events_.fd, tfrecord(version_event(now())), file(kEventsFile).string());
   for (size_t i = found == 0 ? 0 : static_cast<size_t>(found - 1); i < kept.size(); ++i) {
-    append_bytes(events_, tfrecord(event_of(kept[i])), file(kEventsFile));
+    write_all(events_.fd, tfrecord(event_of(kept[i])), file(kEventsFile).string());
   }
 }
 

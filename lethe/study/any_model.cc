@@ -13,7 +13,8 @@ bool is_model(const fs::path& path) {
   return fs::exists(path / "config.json") || (path.extension() == ".gguf" && fs::exists(path));
 }
 
-// Where an adapter's base is: beside it, or where its adapter_config.json says, seen from here or from the adapter.
+}  // namespace
+
 fs::path find_base(const fs::path& adapter) {
   if (is_model(adapter)) return adapter;
   const std::string where = (adapter / "adapter_config.json").string();
@@ -27,8 +28,6 @@ fs::path find_base(const fs::path& adapter) {
   fail_usage("{}: its base model '{}' is neither beside it nor at that path; name it with --base-model",
              adapter.string(), named.string());
 }
-
-}  // namespace
 
 AnyModel AnyModel::open(const fs::path& model, const fs::path& base_model) {
   if (!model::is_adapter(model)) {

@@ -39,6 +39,10 @@ class AnyModel {
   std::optional<model::Adapter> adapter_;
 };
 
+// Where an adapter's base is: beside it, or where its adapter_config.json says, seen from here or from the adapter;
+// UsageError where it is not.
+fs::path find_base(const fs::path& adapter);
+
 // The tokenizer alone: of a directory, a tokenizer.json, or a .gguf file.
 text::Tokenizer open_tokenizer(const fs::path& model);
 

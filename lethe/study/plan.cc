@@ -11,6 +11,8 @@
 #include "lethe/base/error.h"
 #include "lethe/base/hash.h"
 #include "lethe/base/nearest_word.h"
+#include "lethe/model/adapter.h"
+#include "lethe/study/any_model.h"
 
 namespace lethe::study {
 namespace {
@@ -63,11 +65,6 @@ Json bound(const Json& value, const Names& names, const std::string& where, cons
   return text;
 }
 
-std::string with_dashes(std::string name) {
-  std::ranges::replace(name, '_', '-');
-  return name;
-}
-
 bool holds(const Condition& condition, const Names& names) {
   const std::string name = run::name_of_value(names.at(condition.axis).value);
   return std::ranges::find(condition.values, name) != condition.values.end();
@@ -89,6 +86,15 @@ OrderedJson state_of(const fs::path& path) {
     state.push_back(
         {file.string(), fs::file_size(file, error), fs::last_write_time(file, error).time_since_epoch().count()});
   return state;
+}
+
+// Empty where there is none: the stage will say so.
+fs::path base_of(const fs::path& adapter) {
+  try {
+    return find_base(adapter);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 // Stands for the study's folder while options are checked: it holds the marks of what stages will write.
@@ -222,10 +228,13 @@ class Planner {
       const Json value = bound(setting.value, names, setting.where, [&](const Bound& used) {
         axes.insert(used.axes.begin(), used.axes.end());
         if (!used.work) return;
-        work.reads.push_back(*used.work);
-        if (const Work& read = plan_.work[*used.work]; !read.writes)
+        const Work& read = plan_.work[*used.work];
+        if (!read.writes)
           fail_usage("{}: stage '{}' leaves no files: `lethe {}` has no --out", setting.where, read.stage,
                      read.command);
+        work.reads.push_back(*used.work);
+        if (read.command == "finetune")  // an adapter is nothing without its base
+          work.reads.insert(work.reads.end(), read.reads.begin(), read.reads.end());
       });
       if (value != Json::array()) work.options.emplace_back(dashed, typed(value, setting.where));
     }
@@ -293,6 +302,7 @@ class Planner {
         const fs::path whole = fs::canonical(path, error);
         if (error) fail_usage("--{}: there is no '{}'{}", name, path, hint_of(name, stage));
         state.push_back(state_of(whole));
+        if (model::is_adapter(whole) && !given.contains("base-model")) state.push_back(state_of(base_of(whole)));
       }
     }
     return state;

@@ -129,3 +129,51 @@ TEST_CASE("--set and --only know the recipe") {
   fails({"large", {}, {{"augment", "single"}}, ""}, "no value at this scale");
   fails({"lage", {}, {}, ""}, "has no such scale; did you mean large?");
 }
+
+TEST_CASE("a stage that reads an adapter reads its base, too") {
+  const Recipe recipe = parse_recipe(R"(title = "t"
+explains = "e"
+[scale.small]
+machine = "any"
+minutes = 1
+[[stage]]
+name = "world"
+command = "world make"
+people = 10
+[[stage]]
+name = "net"
+command = "pretrain"
+data = "{world}"
+keep = false
+[[stage]]
+name = "asked"
+command = "finetune"
+model = "{net}"
+data = "{world}"
+method = "lora"
+[[stage]]
+name = "ask"
+command = "evaluate"
+model = "{asked}"
+world = "{world}"
+)",
+                                     "small.toml");
+  const Plan plan = make_plan(recipe, study_commands(), {"", {}, {}, "fp32"});
+  REQUIRE(plan.work.size() == 4);
+  CHECK(std::ranges::count(plan.work[3].reads, 1U) == 1);
+}
+
+TEST_CASE("a stage depends on the base of an adapter outside") {
+  const TempDir temp;
+  for (const char* name : {"ad", "base"}) fs::create_directory(temp / name);
+  write_file(temp / "ad" / "adapter_config.json", R"({"base_model_name_or_path": "base"})");
+  write_file(temp / "base" / "config.json", "{}");
+  std::string text = study::testing::small_recipe();
+  replace(text, "model = \"{model}\"", fmt::format("model = \"{}\"", (temp / "ad").string()));
+  const Recipe recipe = parse_recipe(text, "small.toml");
+  const auto key = [&] { return make_plan(recipe, study::testing::fake_commands(), {"", {}, {}, "fp32"}).work[2].key; };
+  const std::string first = key();
+  CHECK(key() == first);
+  write_file(temp / "base" / "config.json", "{} ");
+  CHECK(key() != first);
+}

@@ -62,9 +62,13 @@ void check_run(const RunPlace& place) {
     check_not_read(out, input);
     for (const char* name : run::kRecord) check_not_read(run_dir / name, input, "--run-dir");
   }
-  check_out(out, OutKind::kDirectory, overwrite || resume,
+  check_out(out, OutKind::kModel, overwrite || resume,
             is_written(out) || !fs::exists(run_dir) ? "" : ", --resume goes on with an interrupted run");
-  if (resume) check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
+  if (resume) {  // before the folder is opened, which mends the end of a log
+    check(fs::exists(run_dir), "--resume: there is no run folder {}", run_dir.string());
+    check(fs::exists(run_dir / run::kConfigFile), "--resume: {} holds no run to resume ({} is missing)",
+          run_dir.string(), run::kConfigFile);
+  }
   check(overwrite || resume || !run::holds_record(run_dir),
         "--run-dir {} holds a run or files of its names; --overwrite replaces them, --resume goes on with a run",
         run_dir.string());

@@ -135,9 +135,6 @@ void PretrainConfig::resolve(Options& options) {
   if (!is_world) {
     for (const char* name : {"mixed", "eval-steps", "eval-people"})
       options.no_effect(name, "only a WORLD has questions");
-    for (const std::string& path : data)
-      if (!fs::exists(path) || fs::is_directory(path))
-        fail_usage("{}: neither a WORLD, a directory with world.toml, nor a file of text", path);
     if (tokenizer.empty()) fail_usage("--tokenizer DIR is needed: files of text have none");
   }
   if (training.max_seq_length == 0) training.max_seq_length = 256;
@@ -147,6 +144,9 @@ void PretrainConfig::resolve(Options& options) {
 
 OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   const bool of_world = world::is_world(config.data[0]);
+  for (const std::string& path : config.data)
+    if (!of_world && (!fs::exists(path) || fs::is_directory(path)))
+      fail_usage("{}: neither a WORLD, a directory with world.toml, nor a file of text", path);
   const fs::path tokenizer_path = of_world ? fs::path(config.data[0]) : config.tokenizer;
   RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {tokenizer_path}};
   place.inputs.insert(place.inputs.end(), config.data.begin(), config.data.end());

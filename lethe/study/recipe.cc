@@ -28,7 +28,11 @@ Axis read_axis(TomlTable& grid, const std::string& name) {
       TomlTable table(*fields, grid.file(), fmt::format("grid.{}", name));
       AxisValue named{table.text("name"), {}};
       named.variables = {{name, named.name, axis.where}};
-      for (Setting& setting : table.settings()) named.variables.push_back(std::move(setting));
+      for (Setting& setting : table.settings()) {
+        if (setting.name == name)
+          fail_usage("{}: '{}' is the axis itself; name the variable otherwise", setting.where, name);
+        named.variables.push_back(std::move(setting));
+      }
       axis.values.push_back(std::move(named));
     } else {
       const Json value = grid.value(node, name);

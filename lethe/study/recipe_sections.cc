@@ -86,10 +86,14 @@ OrderedJson read_paper(TomlTable table, bool staircase, size_t columns, const st
     return list;
   };
   if (staircase) {
+    const std::vector<std::string> attributes{world::attribute_names().begin(), world::attribute_names().end()};
     for (const std::string& name : table.unread()) {
       TomlTable row = table.table(name);
       check_row(name, row.where());
       for (const Setting& attribute : row.settings()) {
+        if (!world::find_attribute(attribute.name))
+          fail_usage("{}: '{}' is no attribute; {}", attribute.where, attribute.name,
+                     known_words(attribute.name, attributes));
         paper[name][attribute.name] = numbers(attribute);
         if (paper[name][attribute.name].size() > world::kAttributes.size())
           fail_usage("{}: {} numbers, expected at most {}, one for each place in a biography", attribute.where,

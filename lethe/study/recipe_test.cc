@@ -84,7 +84,9 @@ TEST_CASE("the paper's rows are those of the grid, and a guess") {
   std::string staircase = stairs;
   staircase.replace(staircase.find("show = \"table\""), 14, "show = \"staircase\"\nstage = \"ask\"");
   CHECK(message_of(staircase).find("'single, one' is no row; did you mean single, none?") != std::string::npos);
-  staircase.replace(staircase.find("single, one\"]\ncity = [1]"), 24, "single, none\"]\ncity = [1, 2, 3, 4, 5, 6, 7]");
+  staircase.replace(staircase.find("single, one"), 11, "single, none");
+  CHECK(message_of(staircase).find("'city' is no attribute; ") != std::string::npos);
+  staircase.replace(staircase.find("\ncity = [1]"), 11, "\nmajor = [1, 2, 3, 4, 5, 6, 7]");
   CHECK(message_of(staircase).find("7 numbers, expected at most 6") != std::string::npos);
 }
 
@@ -113,6 +115,7 @@ TEST_CASE("mistakes name the file, the line, the key, the value and what was exp
       {"\"single\", \"multi5\"]\nrank", "\"single\", \"single\"]\nrank", {":15: grid.augment: 'single' stands twice"}},
       {"[\"single\", \"multi5\"]\nrank", "[]\nrank", {":15: grid.augment: the list is empty"}},
       {"name = \"none\", method = \"full\"", "name = \"none\"", {"grid.rank", "method"}},
+      {"name = \"none\", method", "name = \"none\", rank = 4, method", {"'rank' is the axis itself"}},
       {"people = 10\n", "world = 10\n", {"stage.name: 'world' is also a variable of the scales"}},
       {"name = \"model\"", "name = \"Model 1\"", {"'Model 1' is no name of a stage"}},
       {"name = \"ask\"", "name = \"model\"", {":30:", "a stage above has this name"}},

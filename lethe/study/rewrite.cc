@@ -229,7 +229,7 @@ void RewriteConfig::resolve(Options& options) {
 }
 
 OrderedJson rewrite(const RewriteConfig& config, const RunInfo& run) {
-  check_out(config.out, OutKind::kDirectory, config.overwrite || config.resume);
+  check_out(config.out, OutKind::kWorld, config.overwrite || config.resume);
   check_not_read(config.out, config.world);
   check_not_read(config.out, config.model);
   check_not_read(config.out, config.base_model);

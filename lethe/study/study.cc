@@ -107,7 +107,8 @@ class Study {
     write_file(out_ / run::kReportFile, run::page_html(run::page_of_study(recipe_.page, results)));
     if (const auto missing = run::not_measured(recipe_.page, results); !missing.empty())
       run::message("no numbers for {}", fmt::join(missing, "; "));
-    if (text) *text = run::study_text(recipe_.page, results);
+    if (text)
+      *text = run::study_text(recipe_.page, results) + fmt::format("page: {}\n", (out_ / run::kReportFile).string());
     return results;
   }
 
@@ -244,6 +245,7 @@ class Study {
     call->seed = static_cast<int64_t>(run_.seed);
     Options& options = call->options();
     std::vector<std::string> arguments = work.arguments(stages_);
+    std::vector<std::string> again = arguments;  // by hand
     if (resume && options.has("resume")) arguments.emplace_back("--resume");
     const Clock::time_point begin = Clock::now();
     const fs::path begun_file = folder(i) / kBegunFile;
@@ -266,10 +268,13 @@ class Study {
     try {
       options.parse(arguments);
       call->resolve();
+      if (!options.was_typed("seed")) again.push_back(fmt::format("--seed={}", call->seed));
+      again.push_back(fmt::format("--threads={}", threads));
+      again.push_back(fmt::format("--precision={}", tensor::name_of(run_.precision)));
       RunInfo info = {.precision = run_.precision,
                       .seed = static_cast<uint64_t>(call->seed),
                       .version = run_.version,
-                      .command = fmt::format("lethe {} {}", work.command, fmt::join(arguments, " ")),
+                      .command = fmt::format("lethe {} {}", work.command, shell_text(again)),
                       .config_toml = options.toml(),
                       .settings = options.json()};
       for (const auto& [name, value] : everywhere.items())
@@ -280,6 +285,10 @@ class Study {
       write_begun();
       throw;
     } catch (const Error& problem) {
+      try {
+        write_begun();
+      } catch (const Error&) {  // no room, say, which is what `problem` tells
+      }
       if (resume && std::string_view(problem.what()).starts_with("--resume"))
         fail("{}\nto begin the stage anew, delete {}", problem.what(), folder(i).string());
       if (const fs::path told = folder(i) / "out"; fs::exists(told / world::kLivesFile))

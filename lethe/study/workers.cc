@@ -75,11 +75,16 @@ std::string read_to_end(int fd) {
 
 Workers::~Workers() {
   interrupt();
-  for (const Worker& worker : workers_) {
+  for (Worker& worker : workers_) {
     read_to_end(worker.messages.fd);
-    read_to_end(worker.failure.fd);  // else one with a long text would wait for a reader, and we for its end
-    while (::waitpid(worker.process, nullptr, 0) < 0 && errno == EINTR) {
+    // Else one with a long text would wait for a reader, and we for its end.
+    const std::string text = read_to_end(worker.failure.fd);
+    int status = 0;
+    while (::waitpid(worker.process, &status, 0) < 0 && errno == EINTR) {
     }
+    // Whoever gave up waits for no result, but would go on from a state that was not saved.
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != kInterrupted)
+      run::write_message(fmt::format("{}{}", worker.prefix, text));
   }
 }
 

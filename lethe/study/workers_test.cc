@@ -62,19 +62,26 @@ TEST_CASE("what a worker says is passed on by lines, each with its prefix") {
   CHECK(read_file(dir / "err") == "single: 10 steps\nsingle: 20 steps\nsingle: no end of line\n");
 }
 
-TEST_CASE("workers that are given up are waited for, however much they have to say") {
+TEST_CASE("workers that are given up are waited for, however much they have to say, and say why they failed") {
   const TempDir dir;
   catch_interrupts();
+  const std::string longer(100'000, 'x');  // more than a pipe holds
+  const int before = ::dup(STDERR_FILENO), file = ::open((dir / "err").c_str(), O_CREAT | O_WRONLY, 0600);
+  ::dup2(file, STDERR_FILENO);
   {
     Workers workers;
-    workers.start(0, "", "", [&] {
+    workers.start(0, "single: ", "", [&] {
       write_file(dir / "began", "");
       while (!interrupted()) ::usleep(1000);
-      fail("{}", std::string(100'000, 'x'));  // more than a pipe holds
+      fail("{}", longer);
     });
     while (!fs::exists(dir / "began")) ::usleep(1000);
   }
+  ::dup2(before, STDERR_FILENO);
+  ::close(before);
+  ::close(file);
   clear_interrupt();
+  CHECK(read_file(dir / "err") == "single: " + longer + "\n");
 }
 
 TEST_CASE("an interrupt reaches every worker, and their end is waited for") {

@@ -121,7 +121,7 @@ void ChangeConfig::add_to(Options& options) {
 }
 
 OrderedJson change_world(const ChangeConfig& config, uint64_t seed) {
-  check_out(config.out, OutKind::kDirectory, config.overwrite);
+  check_out(config.out, OutKind::kWorld, config.overwrite);
   check_not_read(config.out, config.world);
   const World source = World::load(config.world);
   check(!source.spec.rewrite,

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 #include <sstream>
@@ -109,15 +110,26 @@ TEST_CASE("new values are uniform among the others, and a company brings its cit
   const auto before = make_people(spec);
   spec.changes = {{Attribute::kMajor, 1, 0}, {Attribute::kCompany, 0.5, 1}};
   const auto after = make_people(spec);
-  std::map<std::string, int> majors;
+  std::map<std::string, std::map<std::string, int>> majors;  // of each old one
   std::map<std::string, std::string> city;
   for (const Company& company : companies()) city.emplace(company.name, company.city);
   for (size_t i = 0; i < after.size(); ++i) {
-    if (before[i].value(Attribute::kMajor) == "Economics") ++majors[after[i].value(Attribute::kMajor)];
+    ++majors[before[i].value(Attribute::kMajor)][after[i].value(Attribute::kMajor)];
     CHECK(after[i].value(Attribute::kCompanyCity) == city.at(after[i].value(Attribute::kCompany)));
   }
-  CHECK(majors.count("Economics") == 0);
-  CHECK(majors.size() > 85);  // 300 drawn from 99
+  // Pearson's statistic, in standard deviations: about 300 drawn from 99, a hundred times.
+  REQUIRE(majors.size() == 100);
+  double sum = 0;
+  for (const auto& [old, others] : majors) {
+    CHECK(others.count(old) == 0);
+    double drawn = 0;
+    for (const auto& [major, count] : others) drawn += count;
+    const double expected = drawn / 99;
+    sum += (99 - static_cast<double>(others.size())) * expected;
+    for (const auto& [major, count] : others) sum += (count - expected) * (count - expected) / expected;
+  }
+  const double freedom = 100 * 98;
+  CHECK(std::abs(sum - freedom) / std::sqrt(2 * freedom) < 5);
 }
 
 TEST_CASE("world change: a whole world in the same sentences, and three files of facts") {
@@ -264,12 +276,22 @@ TEST_CASE("worlds that cannot be changed") {
 
 TEST_CASE("a world keeps its tokenizer, in a directory called word, too") {
   const TempDir dir;
-  write_world(dir / "word", {.people = 40}, "word");
-  write_file(dir / "word" / "tokenizer.json", "{\"another\":1}");
+  fs::create_directory(dir / "t");
+  write_file(dir / "t" / "tokenizer.json", "{\"another\":1}");
+  write_world(dir / "word", {.people = 40}, dir / "t");
   const fs::path here = fs::current_path();
   fs::current_path(dir.path());
   change("word", "w2", "major", 0.5);
   fs::current_path(here);
   CHECK(read_file(dir / "w2" / "tokenizer.json") == "{\"another\":1}");
-  CHECK(World::load(dir / "w2").spec.tokenizer == tokenizer_name(dir / "word"));
+  CHECK(World::load(dir / "w2").spec.tokenizer == tokenizer_name(dir / "t"));
+}
+
+TEST_CASE("a world of words whose tokenizer is another one now is not changed") {
+  const TempDir dir;
+  write_world(dir / "w", {.people = 40}, "word");
+  change(dir / "w", dir / "w2", "major", 0.5);
+  write_file(dir / "w" / "tokenizer.json", "{\"another\":1}");
+  CHECK_THROWS_WITH_AS(change(dir / "w", dir / "w3", "major", 0.5), doctest::Contains("tokenizer.json: this is not"),
+                       Error);
 }

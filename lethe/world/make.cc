@@ -29,6 +29,8 @@ void MakeConfig::resolve(Options& options) {
 WorldSpec MakeConfig::spec(uint64_t seed) const {
   if (couple && *couple != 1 && *couple != 2 && *couple != 5)
     fail_usage("--couple: '{}' is no number of entries, expected 1, 2 or 5", *couple);
+  if (people > most_people() - celebrities)
+    fail_usage("--people {} and --celebrities {}: there are {} different names", people, celebrities, most_people());
   WorldSpec spec;
   spec.people = people;
   spec.celebrities = celebrities;
@@ -39,7 +41,7 @@ WorldSpec MakeConfig::spec(uint64_t seed) const {
 }
 
 OrderedJson make_world(const MakeConfig& config, uint64_t seed) {
-  check_out(config.out, OutKind::kDirectory, config.overwrite);
+  check_out(config.out, OutKind::kWorld, config.overwrite);
   const WorldSpec spec = config.spec(seed);
   const WorldSize size = write_world(config.out, spec, config.tokenizer);
   return {{"people", spec.people},

@@ -269,7 +269,7 @@ Question parse_question(std::string_view line, const std::string& where, const s
         split_name(question.split), split_name(person.split));
   if (question.prompt.find(person.full_name()) == std::string::npos)
     fail("{}: \"prompt\" is {}, expected a question about {}", where, shown(question.prompt), person.full_name());
-  const std::string expected = " " + person.value(question.attribute) + ".";
+  const std::string expected = completion(person, question.attribute);
   if (question.completion != expected)
     fail("{}: \"completion\" is {}, expected the person's {}, {}", where, shown(question.completion),
          attribute_name(question.attribute), shown(expected));

@@ -239,7 +239,8 @@ bool is_object(std::string_view her, std::string_view rest) {
   if (her != "her") return false;
   if (rest.empty() || rest[0] != ' ') return true;
   rest.remove_prefix(1);
-  static constexpr std::string_view kNext[] = {"to", "at", "in", "from", "into", "as", "for", "with"};
+  static constexpr std::string_view kNext[] = {"a",  "an",   "the",  "and", "to",  "at",
+                                               "in", "from", "into", "as",  "for", "with"};
   return std::ranges::find(kNext, rest.substr(0, rest.find_first_of(" .,"))) != std::end(kNext);
 }
 

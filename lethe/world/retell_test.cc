@@ -212,10 +212,10 @@ TEST_CASE("full names: whatever the pronoun, and not a possessive where her is a
         " " + name + " has studied. " + name + " is here. " + name + " has gone. " + name + " is there. " + name +
             " was. " + name + " went.");
   CHECK(told("A job brought her to Reno. A job brought him to Reno. Duke knew her. Later, in Reno, Duke met her, too. "
-             "Music took her from Reno. Reno kept her tomb.") ==
+             "Music took her from Reno. Duke gave her a job. Reno kept her tomb.") ==
         " A job brought " + name + " to Reno. A job brought " + name + " to Reno. Duke knew " + name +
-            ". Later, in Reno, Duke met " + name + ", too. Music took " + name + " from Reno. Reno kept " + name +
-            "'s tomb.");
+            ". Later, in Reno, Duke met " + name + ", too. Music took " + name + " from Reno. Duke gave " + name +
+            " a job. Reno kept " + name + "'s tomb.");
   Person june = ada();
   june.first = "June";
   june.value(Attribute::kBirthDate) = "June 2, 1996";

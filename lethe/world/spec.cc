@@ -34,11 +34,6 @@ std::vector<Named> all_augmentations() {
   return all;
 }
 
-// As many people as there are names for.
-int64_t most_people() {
-  return static_cast<int64_t>(first_names().size() * middle_names().size() * last_names().size());
-}
-
 Augmentation read_augmentation(TomlTable& table, const char* key, const Augmentation& otherwise) {
   return parse_augmentation(table.text(key, augmentation_name(otherwise)), table.where(key));
 }
@@ -87,6 +82,10 @@ WorldSpec read_spec(TomlTable table) {
 }
 
 }  // namespace
+
+int64_t most_people() {
+  return static_cast<int64_t>(first_names().size() * middle_names().size() * last_names().size());
+}
 
 std::string augmentation_names() {
   std::vector<std::string> names;

@@ -50,6 +50,9 @@ struct Rewrite {
   bool operator==(const Rewrite&) const = default;
 };
 
+// As many people as there are names for.
+int64_t most_people();
+
 struct WorldSpec {
   int64_t people = 1000;
   int64_t celebrities = 0;  // people beside them, told in their own way, about whom nothing is asked in tests

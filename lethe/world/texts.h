@@ -17,7 +17,7 @@ struct Told {  // where an attribute's value stands in a biography, in bytes
 
 struct Biography {
   int64_t person = 0;
-  std::string text;              // six sentences, a space before each
+  std::string text;              // of templates: six sentences, a space before each
   std::vector<Told> attributes;  // in the order of the text
 
   bool operator==(const Biography&) const = default;

@@ -163,7 +163,10 @@ TEST_CASE("--resume without a run, with other settings, of a damaged or a busy o
   refused({"--resume"}, {"--resume", (out / "lethe").string()});
   CHECK_FALSE(fs::exists(out));
   fs::create_directories(out / "lethe");
+  lethe::write_file(out / "lethe" / "metrics.jsonl", "{\"epoch\": 1, \"train_loss\": 2.5}\n");
   refused({"--resume"}, {(out / "lethe").string(), "config.toml"});
+  CHECK(lethe::read_file(out / "lethe" / "metrics.jsonl") == "{\"epoch\": 1, \"train_loss\": 2.5}\n");
+  CHECK_FALSE(fs::exists(out / "lethe" / "events.out.tfevents.0.lethe"));
   fs::remove_all(out);
 
   // While it runs, nobody else may use its folder.

@@ -96,7 +96,8 @@ TEST_CASE("worlds that cannot be") {
     check_fails(status, arguments, parts);
     CHECK_FALSE(fs::exists(out));
   };
-  fails(1, {"--people", "160000001"}, {"160000001 people", "160000000 different names"});
+  fails(2, {"--people", "160000001"}, {"--people 160000001", "160000000 different names"});
+  fails(2, {"--celebrities", "160000000"}, {"--people 1000 and --celebrities 160000000"});
   fails(2, {"--people", "0"}, {"--people", "'0'"});
   fails(2, {"--augment", "multi3"}, {"--augment", "'multi3'", "multi5+permute"});
   fails(2, {"--couple", "3"}, {"--couple", "'3'", "expected 1, 2 or 5"});
