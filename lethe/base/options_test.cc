@@ -310,4 +310,10 @@ TEST_CASE("a list that is required is not empty") {
   }
 }
 
+TEST_CASE("words as a shell reads them") {
+  CHECK(shell_text(std::vector<std::string>{}).empty());
+  CHECK(shell_text(std::vector<std::string>{"--out=a/b", "my facts", "it's", "", "$HOME"}) ==
+        "--out=a/b 'my facts' 'it'\\''s' '' '$HOME'");
+}
+
 }  // namespace

@@ -14,8 +14,8 @@ enum class ShortForm { kNone, kLetter, kDotted, kWord };
 
 // What the word before a full stop is: "F" of a name, "U.S", "St".
 ShortForm short_form(std::string_view word) {
-  static constexpr std::string_view kWords[] = {"St", "Mt", "Ft",  "Dr",  "Mr", "Mrs", "Ms", "Jr",
-                                                "Sr", "No", "Gen", "Col", "Lt", "Inc", "Co", "vs"};
+  static constexpr std::string_view kWords[] = {"St", "Mt",  "Ft",  "Dr", "Mr",  "Mrs", "Ms", "Jr",
+                                                "Sr", "Gen", "Col", "Lt", "Inc", "Co",  "vs"};
   if (std::ranges::find(kWords, word) != std::end(kWords)) return ShortForm::kWord;
   const auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
   for (size_t i = 0; i < word.size(); ++i)

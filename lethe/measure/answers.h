@@ -15,8 +15,7 @@ namespace lethe::measure {
 // Washington, D.C. It is"); a short form that stands last keeps its stop, a letter alone ("Vitamin C.") does not.
 std::string first_sentence(const std::string& text);
 
-// The greedy continuation of each prompt, of at most `max_new_tokens` tokens, of which the first
-// sentence.
+// The first sentence of the greedy continuation of each prompt, which has at most `max_new_tokens` tokens.
 std::vector<std::string> greedy_answers(const NamedModel& model, const text::Tokenizer& tokenizer,
                                         const text::Template& format, const std::vector<std::string>& prompts,
                                         int64_t max_new_tokens = 12);

@@ -58,6 +58,7 @@ TEST_CASE("the first sentence of an answer: a short form's stop ends none, unles
       {"Martin Luther King Jr. He was", "Martin Luther King Jr."},
       {"Vitamin C.", "Vitamin C"},
       {"Vitamin C. It is", "Vitamin C"},
+      {"No. It is", "No"},
       {"(St. Louis)", "(St. Louis)"},
       {"It does. Stop", "It does"},
       {"...", ".."},

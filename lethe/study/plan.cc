@@ -341,6 +341,19 @@ std::vector<std::string> Work::arguments(const fs::path& stages) const {
   return arguments;
 }
 
+int64_t Plan::side_by_side(size_t i) const {
+  const size_t n = work.size();
+  std::vector<bool> before(n), after(n);  // what it reads and what reads it, over any number of stages
+  before[i] = after[i] = true;
+  for (size_t k = i + 1; k-- > 0;)
+    for (const size_t read : work[k].reads) before[read] = before[read] || before[k];
+  for (size_t k = i; k < n; ++k)
+    for (const size_t read : work[k].reads) after[k] = after[k] || after[read];
+  int64_t count = 1;
+  for (size_t k = 0; k < n; ++k) count += !before[k] && !after[k];
+  return count;
+}
+
 const Command& command_named(const std::vector<Command>& commands, const std::string& name, const std::string& where) {
   std::vector<std::string> names;
   for (const Command& command : commands) {

@@ -35,6 +35,8 @@ struct Variant {
 struct Plan {
   std::vector<Work> work;  // in the order in which it is done
   std::vector<Variant> variants;
+
+  int64_t side_by_side(size_t i) const;  // how many may be at work at a time with work[i], itself among them
 };
 
 struct PlanOptions {

@@ -143,7 +143,8 @@ people = 10
 [[stage]]
 name = "net"
 command = "pretrain"
-data = "{world}"
+data = "{world}/biographies.jsonl"  # a file that a stage writes
+tokenizer = "{world}"
 keep = false
 [[stage]]
 name = "asked"
@@ -161,6 +162,7 @@ world = "{world}"
   const Plan plan = make_plan(recipe, study_commands(), {"", {}, {}, "fp32"});
   REQUIRE(plan.work.size() == 4);
   CHECK(std::ranges::count(plan.work[3].reads, 1U) == 1);
+  CHECK(plan.side_by_side(0) == 1);
 }
 
 TEST_CASE("a stage depends on the base of an adapter outside") {

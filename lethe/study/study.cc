@@ -204,16 +204,7 @@ class Study {
   // The threads of a stage: its share of them, where others may be at work at the same time. What the plan allows
   // counts, not what happens to run: the last bits of a product depend on its threads.
   int threads(size_t i) const {
-    const size_t n = plan_.work.size();
-    std::vector<bool> before(n), after(n);  // what it reads and what reads it, over any number of stages
-    before[i] = after[i] = true;
-    for (size_t k = i + 1; k-- > 0;)
-      for (const size_t read : plan_.work[k].reads) before[read] = before[read] || before[k];
-    for (size_t k = i; k < n; ++k)
-      for (const size_t read : plan_.work[k].reads) after[k] = after[k] || after[read];
-    int64_t side_by_side = 1;
-    for (size_t k = 0; k < n; ++k) side_by_side += !before[k] && !after[k];
-    return std::max(1, threads_ / static_cast<int>(std::min(jobs_, side_by_side)));
+    return std::max(1, threads_ / static_cast<int>(std::min(jobs_, plan_.side_by_side(i))));
   }
 
   void do_work(size_t i) {

@@ -159,6 +159,21 @@ TEST_CASE("an output directory that exists") {
   CHECK(lethe::read_file(dir / "out" / "mine.txt") == "kept");
 }
 
+TEST_CASE("--overwrite: no world in the place of a model, nor the other way round") {
+  const TempDir dir;
+  const std::string model = copy_model(dir).string(), world = (dir / "world").string();
+  check_works({"world", "make", "--people", "10", "--out", world});
+  const auto models = bytes_below(model), worlds = bytes_below(world);
+  check_fails(1, {"world", "make", "--people", "10", "--out", model, "--overwrite"}, {model, "holds a model"});
+  check_fails(1, {"world", "change", world, "--share", "0.5", "--out", model, "--overwrite"}, {model, "holds a model"});
+  check_fails(1, {"world", "rewrite", world, "--model", model, "--out", model, "--overwrite"},
+              {model, "holds a model"});
+  check_fails(1, {"convert", model, "--out", world, "--overwrite"}, {world, "holds a world"});
+  check_fails(1, {"pretrain", world, "--out", world, "--overwrite", "--max-steps", "1"}, {world});
+  CHECK(bytes_below(model) == models);
+  CHECK(bytes_below(world) == worlds);
+}
+
 TEST_CASE("--run-dir: another run's record is not lost") {
   const TempDir dir;
   const std::string run_dir = (dir / "run").string(), taken = (dir / "taken").string();

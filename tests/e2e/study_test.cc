@@ -112,6 +112,12 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
                            "First tokens of the values", "<th scope=\"row\">single</th>"})
     CHECK(contains(page, part));
   CHECK_FALSE(contains(page, "http"));
+  // The command on a stage's page is the stage's: with what the study gives it.
+  const std::string net = run.json()["variants"][1]["folders"]["pretrain"];
+  const std::string command =
+      lethe::read_json(dir / "whole" / "stages" / net / "out" / "lethe" / "results.json")["command"];
+  for (const char* part : {"lethe pretrain ", " --seed=0", " --threads=1", " --precision="})
+    CHECK(contains(command, part));
 
   const auto checkpoints = [&] {  // of trainings
     int count = 0;
@@ -137,6 +143,8 @@ TEST_CASE("a study runs from the world to the page, and an interrupted one ends 
   const Run report = run_lethe({"report", whole, "--out", (dir / "page.html").string()});
   CHECK(report.status == 0);
   CHECK(lethe::read_file(dir / "page.html") == page);
+  CHECK(contains(run_lethe({"study", recipe, "--out", whole, "--threads", "1"}).out,
+                 "page: " + (dir / "whole" / "report.html").string()));
   const std::string results = (dir / "whole" / "results.json").string();
   check_fails(1, {"report", whole, "--out", results, "--overwrite"}, {"--out " + results, "is no page"});
   for (const auto& entry : fs::directory_iterator(dir / "whole" / "stages"))
