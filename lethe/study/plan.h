@@ -48,7 +48,7 @@ struct PlanOptions {
 };
 
 // Raised where what commands write or compute changes, so that nothing older is taken for it.
-inline constexpr int kPlanFormat = 2;
+inline constexpr int kPlanFormat = 3;
 
 // Every option of every stage is parsed and resolved, and what it reads is looked for; mistakes are UsageErrors that
 // name the recipe's line.
