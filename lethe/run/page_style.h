@@ -33,7 +33,7 @@ h2 { margin: 0 0 .3rem; padding-top: .9rem; border-top: 1px solid var(--rule); f
 .grid > * { min-width: 0; max-width: 30rem; }
 .grid + table, .scroll + .scroll, .scroll + figure { margin-top: 1.6rem; }
 td small { display: block; color: var(--soft); font-size: .76rem; line-height: 1.2; } .heat td small { color: var(--ink); }
-.scroll > table:not([class]) td, .heat td { white-space: nowrap; }
+.scroll > table:not([class]) td, .heat td, th > span { white-space: nowrap; }
 .heat th:not(:first-child) { text-align: center; padding-right: .9rem; }
 .heat td { text-align: center; padding-right: .9rem; min-width: 2rem; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 .grid .heat :is(th, td):not(:first-child) { padding-left: .3rem; padding-right: .3rem; } .grid > .scroll + .scroll { margin-top: 0; }
@@ -88,7 +88,6 @@ footer { max-width: 60rem; margin: 0 auto; padding: 0 1.5rem 3rem; color: var(--
   figure, tr, .grid > *, pre, .lead { break-inside: avoid; } h2, .lead, caption { break-after: avoid; } .scroll { overflow: visible; }
   table:not(.cases) { font-size: .7rem; } td small { font-size: .62rem; } th, td { padding-left: .35rem; }
   .heat :is(th, td):not(:first-child) { padding-left: .2rem; padding-right: .2rem; } thead th { hyphens: auto; }
-  .scroll > table:not([class]) td, .heat td { white-space: normal; }
   details:not([open]) { display: none; } footer { padding: 0; } }
 )css";
 

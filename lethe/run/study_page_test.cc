@@ -71,7 +71,7 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
     return page_html(page_of_study({"small", "What?", "It asks <this>.", {shown}}, results));
   };
   const std::string html = page_of(table);
-  CHECK(has(html, "<td>3.0 ± 1.4<small>9.7</small></td><td>8.0<small>5.9</small></td>"));
+  CHECK(has(html, "<td>3.0<small>± 1.4</small><small>9.7</small></td><td>8.0<small>5.9</small></td>"));
   CHECK(has(html, "<th scope=\"row\">multi</th><td>97.2</td><td>–</td>"));
   CHECK(has(html, "<th scope=\"row\">a guess</th><td><small>2.7</small></td>"));
   CHECK_FALSE(has(html, "gone</th>"));  // no number of ours
@@ -81,7 +81,9 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
   CHECK(has(html, "It asks &lt;this&gt;."));
   CHECK(has(html, "<dt>computed on</dt><dd>2 &lt;cores&gt;</dd>"));
   CHECK_FALSE(has(html, "made for"));
-  CHECK(has(html, "<span>In percent. Below each number, small: the paper’s.</span>"));
+  CHECK(has(html,
+            "<span>In percent. Below each mean, small: ± the standard deviation. Below each number, small: the "
+            "paper’s.</span>"));
   CHECK(has(html, "<dt>stages, added up</dt><dd>1 min 02 s</dd>"));
   CHECK_FALSE(has(html, "http"));
   const std::string text = study_text({"small", "", "", {table}}, results);
@@ -105,7 +107,7 @@ TEST_CASE("variants that share a stage's folder are one measurement of it") {
     results["variants"][i]["folders"] = {{"ask", i < 2 ? "ask-1" : "ask-2"}, {"probe", fmt::format("probe-{}", i)}};
   results["variants"][1]["stages"]["ask"] = results["variants"][0]["stages"]["ask"];
   const std::string html = page_html(page_of_study({"small", "", "", {table}}, results));
-  CHECK(has(html, "<th scope=\"row\">single</th><td>2.0</td><td>1.0 ± 0.0</td>"));
+  CHECK(has(html, "<th scope=\"row\">single</th><td>2.0</td><td>1.0<small>± 0.0</small></td>"));
 }
 
 TEST_CASE("a heat map has a coloured cell for each pair") {

@@ -40,6 +40,7 @@ struct Cells {
   bool measured() const;
   // Drops the columns without a number of ours, where there are others, and returns their names.
   std::vector<std::string> drop_unmeasured();
+  bool has_means() const;  // of several seeds
   bool has_paper() const;
 };
 // "" where nothing was measured. For a terminal the paper's numbers stand in brackets.
