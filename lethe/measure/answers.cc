@@ -25,12 +25,17 @@ ShortForm short_form(std::string_view word) {
   return std::isupper(static_cast<unsigned char>(word[0])) != 0 ? ShortForm::kLetter : ShortForm::kNone;
 }
 
-// Whether `rest`, what stands behind a full stop and a space, begins a sentence: words that are no part of a name.
-bool begins_sentence(std::string_view rest) {
+std::string_view first_word(std::string_view text) { return text.substr(0, text.find_first_of(" ,'")); }
+
+// Whether `rest`, what stands behind a full stop and a space, begins a sentence: with words that are no part of a name,
+// or with the first word of the answer again, as small models go on.
+bool begins_sentence(std::string_view rest, std::string_view answer) {
   static constexpr std::string_view kWords[] = {"A",   "An", "The", "This", "That", "These", "It",
                                                 "Its", "He", "She", "They", "His",  "Her",   "Their",
                                                 "We",  "I",  "In",  "On",   "At",   "There", "However"};
-  return std::ranges::find(kWords, rest.substr(0, rest.find_first_of(" ,'"))) != std::end(kWords);
+  const std::string_view word = first_word(rest);
+  if (word == first_word(answer) && !word.ends_with('.')) return true;  // but "A. A. Milne"
+  return std::ranges::find(kWords, word) != std::end(kWords);
 }
 
 }  // namespace
@@ -45,11 +50,11 @@ std::string first_sentence(const std::string& text) {
     if (std::string_view(".?!").find(line[end]) == std::string_view::npos) continue;
     if (!rest.empty() && rest[0] != ' ') continue;
     if (line[end] != '.') break;
-    const size_t space = line.substr(0, end).find_last_of(" (");
+    const size_t space = line.substr(0, end).find_last_of(" (\"");
     const ShortForm form = short_form(line.substr(space + 1, end - space - 1));  // npos + 1 is 0
     if (form == ShortForm::kNone) break;
     const size_t next = rest.find_first_not_of(' ');
-    if (next != std::string_view::npos && !begins_sentence(rest.substr(next))) continue;
+    if (next != std::string_view::npos && !begins_sentence(rest.substr(next), line)) continue;
     end += form == ShortForm::kLetter ? 0 : 1;
     break;
   }

@@ -233,8 +233,6 @@ class Planner {
           fail_usage("{}: stage '{}' leaves no files: `lethe {}` has no --out", setting.where, read.stage,
                      read.command);
         work.reads.push_back(*used.work);
-        if (read.command == "finetune")  // an adapter is nothing without its base
-          work.reads.insert(work.reads.end(), read.reads.begin(), read.reads.end());
       });
       if (value != Json::array()) work.options.emplace_back(dashed, typed(value, setting.where));
     }
@@ -302,7 +300,8 @@ class Planner {
         const fs::path whole = fs::canonical(path, error);
         if (error) fail_usage("--{}: there is no '{}'{}", name, path, hint_of(name, stage));
         state.push_back(state_of(whole));
-        if (model::is_adapter(whole) && !given.contains("base-model")) state.push_back(state_of(base_of(whole)));
+        if (model::is_adapter(whole) && !given.contains("base-model"))
+          state.push_back(state_of(fs::weakly_canonical(base_of(path), error)));
       }
     }
     return state;

@@ -71,12 +71,6 @@ train::Windows windows_of(const PretrainConfig& config, Corpus& data, const text
   return windows;
 }
 
-void check_files(const std::vector<std::string>& data) {
-  for (const std::string& path : data)
-    if (!fs::exists(path) || fs::is_directory(path))
-      fail_usage("{}: neither a WORLD, a directory with world.toml, nor a file of text", path);
-}
-
 }  // namespace
 
 PretrainConfig::PretrainConfig() {
@@ -141,9 +135,12 @@ void PretrainConfig::resolve(Options& options) {
   if (!is_world) {
     for (const char* name : {"mixed", "eval-steps", "eval-people"})
       options.no_effect(name, "only a WORLD has questions");
-    if (tokenizer.empty()) {
-      check_files(data);  // one may be a WORLD that is not there
-      fail_usage("--tokenizer DIR is needed: files of text have none");
+    for (const std::string& path : data) {
+      if (fs::is_directory(path))
+        fail_usage("{}: neither a WORLD, a directory with world.toml, nor a file of text", path);
+      if (tokenizer.empty())
+        fail_usage("{}: neither a WORLD, a directory with world.toml, nor with a --tokenizer, which files of text need",
+                   path);
     }
   }
   if (training.max_seq_length == 0) training.max_seq_length = 256;
@@ -153,7 +150,8 @@ void PretrainConfig::resolve(Options& options) {
 
 OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   const bool of_world = world::is_world(config.data[0]);
-  if (!of_world) check_files(config.data);
+  for (const std::string& path : config.data)  // only now: a stage of a study may write it
+    if (!fs::exists(path)) fail_usage("{}: neither a WORLD nor a file of text: there is no such file", path);
   const fs::path tokenizer_path = of_world ? fs::path(config.data[0]) : config.tokenizer;
   RunPlace place{config.out, config.run_dir, config.overwrite, config.resume, {tokenizer_path}};
   place.inputs.insert(place.inputs.end(), config.data.begin(), config.data.end());

@@ -82,9 +82,11 @@ Workers::~Workers() {
     int status = 0;
     while (::waitpid(worker.process, &status, 0) < 0 && errno == EINTR) {
     }
-    // Whoever gave up waits for no result, but would go on from a state that was not saved.
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != kInterrupted)
-      run::write_message(fmt::format("{}{}", worker.prefix, text));
+    // Whoever gave up waits for no result, but would go on from a state that was not saved: an error, --quiet or not.
+    if (WIFSIGNALED(status))
+      std::fprintf(stderr, "%s: its process was ended by signal %d\n", worker.name.c_str(), WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != kInterrupted)
+      std::fprintf(stderr, "%s%s\n", worker.prefix.c_str(), text.c_str());
   }
 }
 

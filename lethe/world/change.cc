@@ -132,6 +132,9 @@ OrderedJson change_world(const ChangeConfig& config, uint64_t seed) {
   const fs::path tokenizer = fs::absolute(config.world);  // never the word "word"
   check(fs::exists(tokenizer / "tokenizer.json"), "{}: no such file, and a world has one",
         (config.world / "tokenizer.json").string());
+  check(tokenizer_name(tokenizer) == source.spec.tokenizer,
+        "{}: this is not the tokenizer that world.toml names: it was edited, or another version made it",
+        (config.world / "tokenizer.json").string());
   const Change change{find_attribute(config.attribute).value(), config.share, seed};
   WorldSpec spec = source.spec;
   spec.changes.push_back(change);

@@ -13,8 +13,8 @@ namespace lethe::world {
 
 // A conversation: three invented lives as examples of what is wanted, then the person's. The way in which the examples
 // are told, all in one, and with it the order of the facts, is drawn anew each time; a small model keeps to the facts
-// when it sees that way more than once: SmolLM2-135M in four of ten answers, in 16 % after one example. (The paper
-// gives a model of 30 B weights the facts in any order and asks for about 50 words; here the examples say both.)
+// when it sees that way more than once: SmolLM2-135M in a third of its answers, far more than after one example. (The
+// paper gives a model of 30 B weights the facts in any order and asks for about 50 words; here the examples say both.)
 inline constexpr int64_t kRetellExamples = 3;
 struct RetellRequest {
   struct Example {

@@ -142,10 +142,6 @@ void check_not_edited(const World& world) {
     for (const Question& made : questions_about(person))
       if (*question++ != made) edited(kQuestionsFile);
   }
-  if (world.spec.tokenizer == "word") {
-    const OrderedJson expected = word_tokenizer(world.spec.rewrite ? world.biographies : std::vector<Biography>());
-    if (read_file(world.path / kTokenizerFiles[0]) != expected.dump()) edited(kTokenizerFiles[0]);
-  }
 }
 
 bool is_world(const fs::path& path) { return fs::exists(path / kSpecFile); }

@@ -35,8 +35,8 @@ struct World {
 
 bool is_world(const fs::path& path);  // holds world.toml
 
-// Error, which names the file, where people, texts (but for a language model's), questions or a word tokenizer are
-// not those that the loaded world's spec makes: what is made from the spec would not be of them.
+// Error, which names the file, where people, texts (but for a language model's) or questions are not those that the
+// loaded world's spec makes: what is made from the spec would not be of them.
 void check_not_edited(const World& world);
 
 // Whether questions about the people of this half are for training: the celebrities where there are any, so that all

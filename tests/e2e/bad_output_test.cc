@@ -169,6 +169,9 @@ TEST_CASE("--overwrite: no world in the place of a model, nor the other way roun
   check_fails(1, {"world", "rewrite", world, "--model", model, "--out", model, "--overwrite"},
               {model, "holds a model"});
   check_fails(1, {"convert", model, "--out", world, "--overwrite"}, {world, "holds a world"});
+  const std::string other = (dir / "other").string();
+  check_works({"world", "make", "--people", "10", "--out", other});
+  check_fails(1, {"pretrain", world, "--out", other, "--overwrite", "--max-steps", "1"}, {other, "holds a world"});
   check_fails(1, {"pretrain", world, "--out", world, "--overwrite", "--max-steps", "1"}, {world});
   CHECK(bytes_below(model) == models);
   CHECK(bytes_below(world) == worlds);
