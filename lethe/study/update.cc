@@ -64,6 +64,7 @@ class Update {
       Transformer after = Transformer::load(files_, run_.precision, false, edit.values, true);
       after_look = look_at(after, "the updated model, which is not written", &before_.detail->locality);
     }
+    tell_learned(edit.learn, after_look);
 
     model::WriteModelOptions options;
     options.overwrite = config_.overwrite || config_.resume;
@@ -216,15 +217,19 @@ class Update {
     const edit::Edit edit =
         edit::f_learning(files_, run_.precision, old_facts, examples(&facts::Fact::new_answer), config, session,
                          [&](Transformer& model, const edit::Edit& so_far) { look_between(model, so_far); });
-    const bool until_learned = !config_.training.num_train_epochs && !config_.training.max_steps;
-    if (until_learned && edit.learn.learned)
-      run::message("learned: every new answer is the model's own after {:g} epochs", edit.learn.epochs);
-    if (until_learned && !edit.learn.learned)
+    return edit;
+  }
+
+  // Of training until all is learned, which looks at a step's answers before the step: the last one may have done it.
+  void tell_learned(const train::StageResult& learn, const Look& after) const {
+    if (config_.training.num_train_epochs || config_.training.max_steps) return;
+    if (learn.learned || (after.detail && after.detail->summary.reliability.exact_match == 100))
+      run::message("learned: every new answer is the model's own after {:g} epochs", learn.epochs);
+    else
       run::message(
           "after {} epochs some new answers are still not the model's own; a higher --learning-rate or more "
           "--num-train-epochs may help",
-          edit.learn.epochs);
-    return edit;
+          learn.epochs);
   }
 
   // After forgetting: what is left of the old facts, what the model says now, how far each matrix moved.
