@@ -77,6 +77,8 @@ void evaluate(Arguments arguments) {
   options.add("overwrite", overwrite, "replace the file --rows, where it exists").flag();
   if (!common.start(options, arguments)) return;
   facts::FactsFile::resolve(options);
+  if (file.path.empty() && file.old_file.empty() && file.new_file.empty())
+    fail_usage("no facts: give a file, a pair with --old-file and --new-file, or a WORLD to ask about");
 
   if (rows.empty()) options.no_effect("overwrite", "without --rows no file is written");
   const auto rows_file =

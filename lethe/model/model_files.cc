@@ -110,7 +110,9 @@ int64_t StoredTensor::rows() const { return cols() == 0 ? 0 : size() / cols(); }
 void ModelFiles::Impl::open_directory() {
   const fs::path config_file = path / "config.json";
   check(fs::exists(config_file), "{}: no config.json, expected a Hugging Face model directory{}", path.string(),
-        fs::exists(path / "adapter_config.json") ? " (this is a PEFT adapter: its base model is needed)" : "");
+        fs::exists(path / "adapter_config.json") ? " (this is a PEFT adapter: its base model is needed)"
+        : fs::exists(path / "world.toml")        ? " (this is a WORLD)"
+                                                 : "");
   config_json = read_json(config_file);
   config = read_config(config_json, config_file.string());
   if (const fs::path file = path / "generation_config.json"; fs::exists(file))  // it is the one that generation goes by

@@ -111,6 +111,8 @@ TEST_CASE("what is wrong with a directory is said") {
   TempDir empty;
   CHECK_THROWS_WITH_AS(ModelFiles::open(empty / "none"), doctest::Contains("no such file"), Error);
   CHECK_THROWS_WITH_AS(ModelFiles::open(empty.path()), doctest::Contains("no config.json"), Error);
+  write_file(empty / "world.toml", "");
+  CHECK_THROWS_WITH_AS(ModelFiles::open(empty.path()), doctest::Contains("directory (this is a WORLD)"), Error);
   write_file(empty / "adapter_config.json", "{}");
   CHECK_THROWS_WITH_AS(ModelFiles::open(empty.path()), doctest::Contains("PEFT adapter"), Error);
   {

@@ -37,7 +37,8 @@ RunRecord read_run(const fs::path& folder) {
   const fs::path inside = folder / "lethe";
   const fs::path where = fs::exists(inside / kResultsFile) || holds_record(inside) ? inside : folder;
   check(fs::exists(where / kResultsFile), "{} holds no {}: {}", folder.string(), kResultsFile,
-        holds_record(where) ? "the run is not complete" : "expected a run's folder, or a model that Lethe trained");
+        holds_record(where) ? "the run is not complete"
+                            : "expected the folder of a run, of a study, or a model that Lethe trained");
   const fs::path named = named_folder(where / kResultsFile);
   RunRecord run{named, last_names(named, 1), read_ordered_json(where / kResultsFile),
                 read_metrics(where / kMetricsFile)};

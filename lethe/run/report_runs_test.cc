@@ -73,7 +73,7 @@ TEST_CASE("runs of one name are told apart by the folders around them") {
 
 TEST_CASE("folders that hold no run are errors") {
   const TempDir temp;
-  CHECK_THROWS_WITH_AS(read_run(temp / "nothing"), doctest::Contains("expected a run's folder"), Error);
+  CHECK_THROWS_WITH_AS(read_run(temp / "nothing"), doctest::Contains("expected the folder of a run"), Error);
   fs::create_directories(temp / "half");
   write_file(temp / "half/config.toml", "");
   CHECK_THROWS_WITH_AS(read_run(temp / "half"), doctest::Contains("the run is not complete"), Error);

@@ -107,8 +107,15 @@ std::vector<ShownSection> show_sections(const StudyPage& page, const OrderedJson
 std::vector<std::string> missing_from(const std::vector<ShownSection>& sections) {
   std::vector<std::string> names;
   for (const auto& [section, html, dropped] : sections) {
-    if (html.empty() && section.show != "text") names.push_back(section.title);
-    for (const std::string& column : dropped) names.push_back(fmt::format("{}: {}", section.title, spoken(column)));
+    if (html.empty() && section.show != "text") {
+      const std::string& sought = section.show == "table"     ? section.columns[0].path
+                                  : section.show == "heatmap" ? section.path
+                                                              : section.stage;
+      names.push_back(fmt::format("{} ({})", section.title, sought));
+    }
+    for (const StudyColumn& column : section.columns)
+      if (std::ranges::find(dropped, column.name) != dropped.end())
+        names.push_back(fmt::format("{}: {} ({})", section.title, spoken(column.name), column.path));
   }
   return names;
 }

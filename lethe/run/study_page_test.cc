@@ -75,7 +75,7 @@ TEST_CASE("a table sets the paper's numbers below ours, and seeds as mean and de
   CHECK(has(html, "<th scope=\"row\">multi</th><td>97.2</td><td>–</td>"));
   CHECK(has(html, "<th scope=\"row\">a guess</th><td><small>2.7</small></td>"));
   CHECK_FALSE(has(html, "gone</th>"));  // no number of ours
-  CHECK(has(html, "Not measured here: Title &amp; such: gone</p>"));
+  CHECK(has(html, "Not measured here: Title &amp; such: gone (ask.mean.nothing)</p>"));
   CHECK_FALSE(has(html, "other"));
   CHECK(has(html, "Title &amp; such"));
   CHECK(has(html, "It asks &lt;this&gt;."));
@@ -199,7 +199,7 @@ TEST_CASE("what a stage did not give is left out, and the page still stands") {
   table.paper = {{"baseline", {2.7}}};
   table.only = {{"augment", {"none"}}};
   CHECK_FALSE(has(page_of(table), "A lead."));
-  CHECK(has(page_of(table), "Not measured here: Title &amp; such</p>"));
+  CHECK(has(page_of(table), "Not measured here: Title &amp; such (ask.mean.exact_match)</p>"));
   CHECK(study_text({"small", "", "", {table}}, study_sample()).empty());
   table.only = {};
   CHECK_FALSE(has(page_of(table), "Not measured"));

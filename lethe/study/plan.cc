@@ -123,7 +123,7 @@ class Planner {
       : recipe_(recipe), commands_(commands), options_(options), scale_(recipe.scale(options.scale)) {}
 
   Plan make() {
-    for (const Stage& stage : recipe_.stages) command_named(commands_, stage.command, stage.where);
+    for (const Stage& stage : recipe_.stages) command_named(commands_, stage.command, stage.command_where);
     Names names;
     for (const Setting& variable : scale_.variables) names[variable.name] = {variable.value, {}};
     for (const auto& [name, text] : options_.set) set_variable(names, name, text);
@@ -278,11 +278,14 @@ class Planner {
         write_file(out / command.mark, "");
       }
     } catch (const UsageError& error) {
-      const std::string message = error.what();
+      std::string message = error.what();
       std::string where = stage.where;  // of the option that the message names, else of the stage
       for (const Setting& setting : stage.settings) {
         const std::string option = "--" + with_dashes(setting.name);
-        if (message.starts_with(option) || message.starts_with("unknown option " + option)) where = setting.where;
+        const bool unknown = message.starts_with("unknown option " + option);
+        if (message.starts_with(option) || unknown) where = setting.where;
+        if (unknown && message.find("(did you mean") == std::string::npos)
+          message += did_you_mean(setting.name, Stage::kOwnKeys);
       }
       throw UsageError(fmt::format("{}: {}: {}", where, work.name(), message));
     }

@@ -71,6 +71,17 @@ train::Windows windows_of(const PretrainConfig& config, Corpus& data, const text
   return windows;
 }
 
+// All but what the tokenizer says.
+model::NewModel shape_of(const PretrainConfig& config) {
+  return {.family = config.family,
+          .layers = config.layers,
+          .heads = config.heads,
+          .hidden_size = config.hidden_size,
+          .intermediate_size = config.intermediate_size.value_or(0),
+          .max_positions = config.training.max_seq_length,
+          .initializer_range = config.initializer_range};
+}
+
 }  // namespace
 
 PretrainConfig::PretrainConfig() {
@@ -144,6 +155,13 @@ void PretrainConfig::resolve(Options& options) {
     }
   }
   if (training.max_seq_length == 0) training.max_seq_length = 256;
+  try {  // with any vocabulary: a stage of a study may write it
+    model::NewModel shape = shape_of(*this);
+    shape.vocab_size = 1;
+    model::new_config(shape);
+  } catch (const Error& problem) {
+    fail_usage("--hidden-size {}: {}", hidden_size, problem.what());
+  }
   if (!training.num_train_epochs && !training.max_steps && !is_world) training.num_train_epochs = 1;
   if (run_dir.empty()) run_dir = out / "lethe";
 }
@@ -158,16 +176,10 @@ OrderedJson pretrain(const PretrainConfig& config, const RunInfo& run) {
   check_run(place);  // before the texts are read, which takes a while
   const text::Tokenizer tokenizer = text::Tokenizer::load(tokenizer_path);
   Corpus data = read_corpus(config, tokenizer, tokenizer_path);
-  model::NewModel shape{.family = config.family,
-                        .layers = config.layers,
-                        .heads = config.heads,
-                        .hidden_size = config.hidden_size,
-                        .intermediate_size = config.intermediate_size.value_or(0),
-                        .vocab_size = tokenizer.size(),
-                        .max_positions = config.training.max_seq_length,
-                        .bos_id = tokenizer.bos_id().value_or(-1),
-                        .eos_id = end_of_text(tokenizer),
-                        .initializer_range = config.initializer_range};
+  model::NewModel shape = shape_of(config);
+  shape.vocab_size = tokenizer.size();
+  shape.bos_id = tokenizer.bos_id().value_or(-1);
+  shape.eos_id = end_of_text(tokenizer);
   const bool causal = config.family != "gbert";
   if (!causal) shape.vocab_size = std::max<int64_t>(shape.vocab_size, measure::mask_id(tokenizer) + 1);
   const Json model_json = model::new_config(shape);

@@ -99,6 +99,7 @@ Stage read_stage(TomlTable table, const std::vector<Axis>& grid) {
   static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
   if (stage.name.empty() || stage.name.find_first_not_of(kLetters) != std::string::npos)
     fail_usage("{}: '{}' is no name of a stage: small letters, digits, _ and -", stage.where, stage.name);
+  stage.command_where = table.where("command");
   stage.command = table.text("command");
   stage.keep = table.flag("keep", true);
   if (table.has("when")) stage.when = read_conditions(table.table("when"), grid);

@@ -64,7 +64,8 @@ struct Condition {
 };
 
 struct Stage {
-  std::string name, command, where;
+  static inline const std::vector<std::string> kOwnKeys = {"name", "command", "keep", "when", "unless"};
+  std::string name, command, where, command_where;
   bool keep = true;
   std::vector<Condition> when, unless;
   std::vector<Setting> settings;  // options of the command

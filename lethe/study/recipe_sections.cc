@@ -35,7 +35,7 @@ std::string checked_path(const Recipe& recipe, const std::string& path, const st
 std::vector<run::StudyColumn> read_columns(TomlTable& table, const Recipe& recipe) {
   std::vector<run::StudyColumn> columns;
   const toml::array* list = table.list("columns");
-  if (!list) fail_usage("{}: columns is missing", table.where());
+  if (!list || list->empty()) fail_usage("{}: columns is missing", table.where());
   for (const toml::node& node : *list) {
     if (const toml::table* named = node.as_table()) {
       TomlTable column(*named, table.file(), "section.columns");
@@ -76,8 +76,10 @@ std::vector<std::string> row_names(const Recipe& recipe, const std::vector<std::
 OrderedJson read_paper(TomlTable table, bool staircase, size_t columns, const std::vector<std::string>& names) {
   OrderedJson paper = OrderedJson::object();
   const auto check_row = [&](const std::string& name, const std::string& where) {
-    if (std::ranges::find(names, name) == names.end())
-      fail_usage("{}: '{}' is no row; {}", where, name, known_words(name, names));
+    if (std::ranges::find(names, name) != names.end()) return;
+    std::vector<std::string> quoted;  // they hold commas
+    for (const std::string& known : names) quoted.push_back(fmt::format("\"{}\"", known));
+    fail_usage("{}: \"{}\" is no row; {}", where, name, known_words(fmt::format("\"{}\"", name), quoted));
   };
   const auto numbers = [](const Setting& setting) {
     OrderedJson list = setting.value;

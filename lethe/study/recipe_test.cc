@@ -73,7 +73,7 @@ TEST_CASE("the paper's rows are those of the grid, and a guess") {
   CHECK(message_of(with_row("single, two")) == "");
   for (const char* row : {"multi5", "none, multi5", "multi5,none"})
     CHECK(message_of(with_row(row))
-              .find(fmt::format("dir/small.toml:41: section.paper.{}: '{}' is no row; ", row, row)) == 0);
+              .find(fmt::format("dir/small.toml:41: section.paper.{}: \"{}\" is no row; ", row, row)) == 0);
   const std::string only = changed("path = \"ask.mean.exact_match\" }]",
                                    "path = \"ask.mean.exact_match\" }]\nonly = { augment = \"single\" }");
   CHECK(message_of(only) == "");  // a row that is left out here
@@ -83,7 +83,9 @@ TEST_CASE("the paper's rows are those of the grid, and a guess") {
       "[section.paper.\"single, one\"]\ncity = [1]");
   std::string staircase = stairs;
   staircase.replace(staircase.find("show = \"table\""), 14, "show = \"staircase\"\nstage = \"ask\"");
-  CHECK(message_of(staircase).find("'single, one' is no row; did you mean single, none?") != std::string::npos);
+  CHECK(message_of(staircase).find(
+            "\"single, one\" is no row; did you mean \"single, none\"? Expected \"single, none\", \"s") !=
+        std::string::npos);
   staircase.replace(staircase.find("single, one"), 11, "single, none");
   CHECK(message_of(staircase).find("'city' is no attribute; ") != std::string::npos);
   staircase.replace(staircase.find("\ncity = [1]"), 11, "\nmajor = [1, 2, 3, 4, 5, 6, 7]");
@@ -119,7 +121,9 @@ TEST_CASE("mistakes name the file, the line, the key, the value and what was exp
       {"people = 10\n", "world = 10\n", {"stage.name: 'world' is also a variable of the scales"}},
       {"name = \"model\"", "name = \"Model 1\"", {"'Model 1' is no name of a stage"}},
       {"name = \"ask\"", "name = \"model\"", {":30:", "a stage above has this name"}},
-      {"command = \"train\"", "command = \"trian\"", {"'trian' is no command that a study calls; did you mean train?"}},
+      {"command = \"train\"",
+       "command = \"trian\"",
+       {":25: stage.command: 'trian' is no command that a study calls; did you mean train?"}},
       {"world = \"{world}\"", "world = \"{ask}\"", {":26: stage.world: stage 'ask' does not stand above this one"}},
       {"world = \"{world}\"", "world = \"{model}\"", {"stage 'model' does not stand above this one"}},
       {"world = \"{world}\"", "world = \"{wrold}\"", {"'{wrold}' is no variable and no stage; did you mean world?"}},

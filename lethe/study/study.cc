@@ -80,7 +80,11 @@ class Study {
                         {"done", !to_do_[i]}});
       if (text) *text += fmt::format("{} {}{}\n", to_do_[i] ? "to do" : "done ", work.stage, with_space(work.label));
     }
-    return {{"recipe", recipe_.name}, {"scale", recipe_.scale(config_.scale).name}, {"stages", std::move(stages)}};
+    if (text) *text += fmt::format("into  {}\n", out_.string());
+    return {{"recipe", recipe_.name},
+            {"scale", recipe_.scale(config_.scale).name},
+            {"out", out_.string()},
+            {"stages", std::move(stages)}};
   }
 
   OrderedJson run(std::string* text) {

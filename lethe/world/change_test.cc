@@ -246,7 +246,12 @@ TEST_CASE("worlds that cannot be changed") {
     CHECK_THROWS_WITH_AS(change(dir / "w", dir / "w2", attribute, share), doctest::Contains(message), Error);
     CHECK_FALSE(fs::exists(dir / "w2"));
   };
+  fails("major", 0.1, "no world, there is no such folder; `lethe world make --out");
+  fs::create_directories(dir / "w");
   fails("major", 0.1, "no world, there is no world.toml in it");
+  write_file(dir / "w/config.json", "{}");
+  fails("major", 0.1, "in it (it is a model: the model comes first, then the WORLD)");
+  fs::remove(dir / "w/config.json");
   World world;
   world.spec.people = 4;
   world.people = make_people(world.spec);

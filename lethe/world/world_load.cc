@@ -107,8 +107,10 @@ std::vector<Question> read_questions(const fs::path& path, const std::vector<Per
 
 World World::load(const fs::path& path) {
   const fs::path spec = path / kSpecFile;
-  check(fs::exists(spec), "{}: no world, there is no {} in it; `lethe world make --out {}` makes one", path.string(),
-        kSpecFile, path.string());
+  check(fs::exists(path), "{}: no world, there is no such folder; `lethe world make --out {}` makes one", path.string(),
+        path.string());
+  check(fs::exists(spec), "{}: no world, there is no {} in it{}", path.string(), kSpecFile,
+        fs::exists(path / "config.json") ? " (it is a model: the model comes first, then the WORLD)" : "");
   World world;
   world.path = path;
   world.spec = WorldSpec::from_toml(read_file(spec), spec.string());

@@ -185,9 +185,12 @@ TEST_CASE("what the laboratory refuses") {
   check_fails(2, {"pretrain", world, "--out", out, "--tokenizer", world}, {"--tokenizer", "the world has its own"});
   check_fails(2, {"pretrain", world, "--out", out, "--mixed", "1"}, {"--mixed", "'1'"});
   check_fails(2, {"pretrain", world, "--out", out, "--heads", "0"}, {"--heads", "'0'"});
-  check_fails(1, {"pretrain", world, "--out", out, "--heads", "3"}, {"256", "3"});
+  check_fails(2, {"pretrain", world, "--out", out, "--heads", "3"}, {"--hidden-size 256", "multiple of the 3 heads"});
   check_fails(1, {"finetune", other, world, "--out", out}, {"tokenizer", other, world});
   check_fails(1, {"evaluate", other, world}, {"tokenizer", other, world});
+  check_fails(1, {"evaluate", world, other}, {other, "no world", "the model comes first"});
+  check_fails(1, {"evaluate", world, world}, {world, "no config.json", "this is a WORLD"});
+  check_fails(2, {"evaluate", other}, {"no facts", "WORLD"});
   lethe::write_file(dir / "t.txt", "a text");
   check_fails(2, {"pretrain", (dir / "t.txt").string(), "--out", out}, {"--tokenizer"});
   check_fails(2, {"pretrain", (dir / "nowhere").string(), "--out", out}, {"nowhere", "neither a WORLD"});

@@ -174,6 +174,7 @@ TEST_CASE("studies are listed, planned, and refused with file, line and reason")
       run_lethe({"study", "extraction", "--only", "augment=single", "--dry-run", "--out", (dir / "none").string()});
   CHECK(plan.status == 0);
   CHECK(contains(plan.out, "to do pretrain augment=single\n"));
+  CHECK(contains(plan.out, "into  " + (dir / "none").string()));
   CHECK_FALSE(fs::exists(dir / "none"));
   const auto first_folder = [](Arguments more) {
     Arguments plan = {"study", "laboratory", "--dry-run", "--json"};
@@ -192,7 +193,10 @@ TEST_CASE("studies are listed, planned, and refused with file, line and reason")
     CHECK_FALSE(fs::exists(dir / "out"));
   };
   refused("layers = 1", "layer = 1", "unknown option --layer (did you mean --layers?)");
+  refused("layers = 1", "kep = false\nlayers = 1", "unknown option --kep");
+  refused("layers = 1", "kep = false\nlayers = 1", "(did you mean keep?)");
   refused("hidden-size = 16", "hidden-size = \"wide\"", ":20: stage.hidden-size:");
+  refused("hidden-size = 16", "hidden-size = 15", ":20: stage.hidden-size:");
   refused("data = \"{world}\"", "data = \"{wrld}\"", "did you mean world?");
   refused("augment = \"{augment}\"", "augment = \"twice\"", "'twice' is no augmentation");
   refused("title = \"A small study\"", "title = ", "this is not TOML");
