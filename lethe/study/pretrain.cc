@@ -155,9 +155,9 @@ void PretrainConfig::resolve(Options& options) {
     }
   }
   if (training.max_seq_length == 0) training.max_seq_length = 256;
-  try {  // with any vocabulary: a stage of a study may write it
+  try {  // whether the heads divide the width; of what is not known yet, or is no matter here, the least
     model::NewModel shape = shape_of(*this);
-    shape.vocab_size = 1;
+    shape.vocab_size = shape.max_positions = 1;
     model::new_config(shape);
   } catch (const Error& problem) {
     fail_usage("--hidden-size {}: {}", hidden_size, problem.what());

@@ -35,7 +35,7 @@ std::string checked_path(const Recipe& recipe, const std::string& path, const st
 std::vector<run::StudyColumn> read_columns(TomlTable& table, const Recipe& recipe) {
   std::vector<run::StudyColumn> columns;
   const toml::array* list = table.list("columns");
-  if (!list || list->empty()) fail_usage("{}: columns is missing", table.where());
+  if (!list || list->empty()) fail_usage("{}: columns is missing or empty", table.where());
   for (const toml::node& node : *list) {
     if (const toml::table* named = node.as_table()) {
       TomlTable column(*named, table.file(), "section.columns");

@@ -186,6 +186,8 @@ TEST_CASE("what the laboratory refuses") {
   check_fails(2, {"pretrain", world, "--out", out, "--mixed", "1"}, {"--mixed", "'1'"});
   check_fails(2, {"pretrain", world, "--out", out, "--heads", "0"}, {"--heads", "'0'"});
   check_fails(2, {"pretrain", world, "--out", out, "--heads", "3"}, {"--hidden-size 256", "multiple of the 3 heads"});
+  check_fails(1, {"pretrain", world, "--out", out, "--max-seq-length", "100000000"},
+              {"a new gpt2-rotary model: max_positions is 100000000"});
   check_fails(1, {"finetune", other, world, "--out", out}, {"tokenizer", other, world});
   check_fails(1, {"evaluate", other, world}, {"tokenizer", other, world});
   check_fails(1, {"evaluate", world, other}, {other, "no world", "the model comes first"});
